@@ -1,0 +1,121 @@
+package runner
+
+import (
+	"context"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// Store is what the engine must remember between runs: the control store. It is
+// safe for concurrent use and durable when a method returns. A missing name is
+// an error that wraps [ErrNotFound].
+type Store interface {
+	ConnectorStore
+	ConnectionStore
+	SyncStore
+	RunStore
+	TicketStore
+	Ledger
+
+	// Close releases the store.
+	Close() error
+}
+
+// ConnectorStore keeps installed connectors.
+type ConnectorStore interface {
+	PutConnector(ctx context.Context, ref ConnectorRef) error
+	Connector(ctx context.Context, id string) (ConnectorRef, error)
+	Connectors(ctx context.Context) ([]ConnectorRef, error)
+	DeleteConnector(ctx context.Context, id string) error
+}
+
+// ConnectionStore keeps connections, their secrets sealed.
+type ConnectionStore interface {
+	PutConnection(ctx context.Context, connection Connection) error
+	Connection(ctx context.Context, name string) (Connection, error)
+	Connections(ctx context.Context) ([]Connection, error)
+	// DeleteConnection refuses while a sync uses the connection.
+	DeleteConnection(ctx context.Context, name string) error
+	// KeepWithConnection merges values a connector asked to keep.
+	KeepWithConnection(ctx context.Context, name string, keep connector.Keep) error
+}
+
+// SyncStore keeps syncs.
+type SyncStore interface {
+	PutSync(ctx context.Context, sync Sync) error
+	Sync(ctx context.Context, name string) (Sync, error)
+	Syncs(ctx context.Context) ([]Sync, error)
+	DeleteSync(ctx context.Context, name string) error
+}
+
+// RunStore keeps runs.
+type RunStore interface {
+	// StartRun stores a new run. It refuses with an error that wraps
+	// [ErrRunning] while another process holds a run of the sync; a run whose
+	// holder is gone (by lease and process) is returned by OpenRun instead.
+	StartRun(ctx context.Context, run Run) error
+	// SaveRun stores how a run stands, and renews its lease.
+	SaveRun(ctx context.Context, run Run) error
+	Run(ctx context.Context, id string) (Run, error)
+	// Runs lists the newest runs first; an empty sync means all, limit 0 means 50.
+	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
+	// OpenRun returns the sync's unfinished run, if any: one in state Running,
+	// or one in state Delayed with open tickets. The caller takes over its lease.
+	OpenRun(ctx context.Context, sync string) (Run, bool, error)
+}
+
+// TicketStore is the write-ahead journal of asynchronous work.
+type TicketStore interface {
+	// PutTicket stores a ticket durably, replacing an earlier state of it.
+	PutTicket(ctx context.Context, runID string, ticket connector.Ticket) error
+	// OpenTickets returns the run's tickets that are not DONE.
+	OpenTickets(ctx context.Context, runID string) ([]connector.Ticket, error)
+}
+
+// Ledger is the budget of connections: units spent per pool over a rolling
+// window, and leases granted and not yet spent. No sequence of concurrent calls
+// grants more than the pool's capacity in any window.
+type Ledger interface {
+	// Grant leases units of a pool to a run, or says when to ask again.
+	Grant(ctx context.Context, connection, runID string, pool connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error)
+	// Spend books usage: against the run's leases first.
+	Spend(ctx context.Context, connection, runID string, usage []connector.Usage, now time.Time) error
+	// Release gives back the unspent leases of a run.
+	Release(ctx context.Context, runID string) error
+	// Left returns what may still be spent of a pool now.
+	Left(ctx context.Context, connection string, pool connector.Pool, now time.Time) (int64, error)
+}
+
+// Launcher starts connectors.
+type Launcher interface {
+	// Launch starts an installed connector. The caller closes it. What the
+	// connector writes to stderr is kept and found in LastWords.
+	Launch(ctx context.Context, ref ConnectorRef) (RunningConnector, error)
+}
+
+// RunningConnector is a launched connector.
+type RunningConnector interface {
+	connector.Connector
+	// LastWords returns the last lines written to stderr, at most 64 KiB.
+	LastWords() string
+	// Close ends the process and waits for it.
+	Close() error
+}
+
+// Event is something the CLI and the UI may watch. One field is set.
+type Event struct {
+	Time     time.Time
+	RunID    string
+	Plan     *PlanReport
+	Progress *connector.Progress
+	// Outcomes are counts so far (outbound).
+	Outcomes map[connector.Status]int64
+	// Stream is a stream's progress (inbound).
+	Stream   *StreamResult
+	Ticket   *connector.Ticket
+	Finished *Run
+}
+
+// Watcher receives events. It must not block for long.
+type Watcher interface{ Watch(Event) }
