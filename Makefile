@@ -1,0 +1,67 @@
+# Sluice. `make help` lists what can be made. Needs Go, a C++ toolchain (for the
+# embedded DuckDB) and make; every other tool is pinned in .ci/tools/go.mod and
+# built on first use.
+
+GO      ?= go
+BIN     := bin
+TOOL    := $(GO) tool -modfile=.ci/tools/go.mod
+BUF     := $(TOOL) buf
+# What `buf breaking` compares with; the files as they are on main by default.
+AGAINST ?= .git\#branch=main
+# The race detector sleeps a second at every exit of a subprocess by default.
+export GORACE := atexit_sleep_ms=0
+# Seconds a single package's tests may take.
+TIMEOUT ?= 600s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race e2e grpcurl-check readme-check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build sluice, the Zoho connector and the Zoho simulator into bin/
+	$(GO) build -o $(BIN)/ ./runner/cmd/sluice ./zoho/cmd/sluice-connector-zoho ./zoho/cmd/zohosim
+
+demo: build ## the main job, visibly: 10,000 records to a simulated Zoho CRM and back
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh runner/demo/demo.sh demo
+
+test: ## all tests that need nothing but Go and a C++ toolchain
+	$(GO) test -timeout $(TIMEOUT) ./...
+
+check: generate-check lint breaking vet staticcheck race grpcurl-check readme-check ## exactly what CI runs
+	@echo "make check: all passed"
+
+generate: ## write gen/ from proto/
+	$(BUF) generate
+
+generate-check: generate ## fail when gen/ is not what proto/ says
+	@git diff --exit-code --stat -- gen && test -z "$$(git status --porcelain -- gen)" || { echo "gen/ differs from proto/: run 'make generate' and commit the result"; exit 1; }
+
+lint: ## buf lint and format, gofmt
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+	@test -z "$$(gofmt -l connector runner zoho)" || { gofmt -l connector runner zoho; echo "run gofmt -w on these files"; exit 1; }
+
+breaking: ## fail when proto/ breaks a reader or writer of main's
+	$(BUF) breaking --against '$(AGAINST)'
+
+vet: ## go vet
+	$(GO) vet ./...
+
+staticcheck: ## staticcheck
+	$(TOOL) staticcheck ./connector/... ./runner/... ./zoho/...
+
+race: ## make test under the race detector
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+grpcurl-check: build ## every RPC of the standalone connector, called with grpcurl
+	GRPCURL="$(CURDIR)/.ci/tools" $(GO) test -count=1 -timeout $(TIMEOUT) -run TestGrpcurl -v ./runner/e2e
+
+readme-check: build ## run the commands the README shows
+	SLUICE_README=1 $(GO) test -count=1 -timeout $(TIMEOUT) -run TestReadme -v ./runner/e2e
+
+bench: build ## throughput as ratios, and the peak memory of each process
+	$(GO) run ./runner/e2e/bench
+
+clean: ## remove what was built and what the demo left
+	rm -rf $(BIN) demo
