@@ -1,0 +1,98 @@
+package crm
+
+import (
+	"archive/zip"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// maxCSVRecord bounds one record of a CSV. A stray quote would otherwise gather the rest of the file in memory.
+const maxCSVRecord = 16 << 20
+
+var errInflated = errors.New("the zip inflates beyond its bound")
+
+// table reads one CSV entry of an archive.
+type table struct {
+	archive *archive
+	entry   io.ReadCloser
+	guard   *guard
+	csv     *csv.Reader
+	header  []string // nil when the CSV is empty
+	rows    int64
+}
+
+// guard bounds inflated bytes in all, and since the last record.
+type guard struct {
+	r       io.Reader
+	left    *int64
+	read    int64
+	allowed int64
+}
+
+func (g *guard) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	g.read += int64(n)
+	if *g.left -= int64(n); *g.left < 0 {
+		return 0, errInflated
+	}
+	if g.read > g.allowed {
+		return 0, fmt.Errorf("a record is longer than %d bytes", maxCSVRecord)
+	}
+	return n, err
+}
+
+// table opens an entry and reads its header. A UTF-8 byte order mark is dropped.
+func (a *archive) table(f *zip.File) (*table, error) {
+	entry, err := f.Open()
+	if err != nil {
+		return nil, a.fail(CodeBadArchive, err)
+	}
+	t := &table{archive: a, entry: entry, guard: &guard{r: entry, left: &a.bound, allowed: maxCSVRecord}}
+	t.csv = csv.NewReader(t.guard)
+	t.csv.ReuseRecord = true
+	first, err := t.csv.Read()
+	if err == io.EOF {
+		return t, nil
+	}
+	if err != nil {
+		_ = entry.Close()
+		return nil, t.fail(err)
+	}
+	t.header = append([]string(nil), first...)
+	for i, h := range t.header {
+		t.header[i] = strings.Clone(h)
+	}
+	t.header[0] = strings.Trim(strings.TrimPrefix(t.header[0], "\uFEFF"), `"`)
+	return t, nil
+}
+
+// next returns the next row, valid until the one after; io.EOF at the end.
+func (t *table) next() ([]string, error) {
+	if t.header == nil {
+		return nil, io.EOF
+	}
+	t.guard.allowed = t.csv.InputOffset() + maxCSVRecord
+	row, err := t.csv.Read()
+	if err == io.EOF {
+		return nil, err
+	}
+	if err != nil {
+		return nil, t.fail(err)
+	}
+	t.rows++
+	return row, nil
+}
+
+// fail classifies what went wrong. Errors of package csv name line and column and quote no content.
+func (t *table) fail(err error) error {
+	code := CodeBadArchive
+	if errors.Is(err, errInflated) {
+		code = CodeDownloadLimit
+	}
+	return t.archive.fail(code, fmt.Errorf("after row %d: %w", t.rows, err))
+}
+
+func (t *table) Close() error { return t.entry.Close() }
