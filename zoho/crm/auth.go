@@ -37,6 +37,18 @@ type Token struct {
 	Scope        []string  // granted scopes; newer servers only
 }
 
+// String hides the token.
+func (t Token) String() string { return "zoho token (hidden)" }
+
+// GoString hides the token.
+func (t Token) GoString() string { return t.String() }
+
+// String hides the client secret.
+func (o OAuth) String() string { return "zoho oauth client " + o.ClientID + " at " + o.AccountsURL }
+
+// GoString hides the client secret.
+func (o OAuth) GoString() string { return o.String() }
+
 // OAuth2 returns the token in the form of package oauth2. Its type makes oauth2.Transport send Zoho's own Authorization
 // scheme, and Extra("api_domain") returns APIDomain.
 func (t Token) OAuth2() *oauth2.Token {

@@ -69,29 +69,32 @@ func (c *Client) join(prefix string, segments []string) string {
 
 // send makes the request and returns an answer of status 2xx or 304, with the body open. Everything else is an [*Error].
 func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
-	resp, token, err := c.attempt(ctx, r)
-	if err != nil {
-		return nil, err
+	for tries := 0; ; tries++ {
+		resp, token, err := c.attempt(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode < 300 || resp.StatusCode == http.StatusNotModified {
+			return resp, nil
+		}
+		failure := errorFromAnswer(r.call.Op, pathOf(r.url), resp)
+		drain(resp)
+		if tries > 0 || failure.Code != codeInvalidToken || !c.invalidate(token, r.body) {
+			return nil, failure
+		}
 	}
-	if resp.StatusCode < 300 || resp.StatusCode == http.StatusNotModified {
-		return resp, nil
-	}
-	failure := errorFromAnswer(r.call.Op, pathOf(r.url), resp)
-	drain(resp)
+}
+
+const codeInvalidToken = "INVALID_TOKEN"
+
+// invalidate reports a refused token to the token source. It returns whether another attempt makes sense.
+func (c *Client) invalidate(token string, body *Body) bool {
 	source, ok := c.set.tokens.(invalidator)
-	if !ok || failure.Code != "INVALID_TOKEN" || !r.body.replayable() {
-		return nil, failure
+	if !ok || !body.replayable() {
+		return false
 	}
 	source.Invalidate(token)
-	if resp, _, err = c.attempt(ctx, r); err != nil {
-		return nil, err
-	}
-	if resp.StatusCode < 300 || resp.StatusCode == http.StatusNotModified {
-		return resp, nil
-	}
-	failure = errorFromAnswer(r.call.Op, pathOf(r.url), resp)
-	drain(resp)
-	return nil, failure
+	return true
 }
 
 // invalidator is a token source that can be told that a token was refused.
@@ -119,6 +122,9 @@ func (c *Client) attempt(ctx context.Context, r request) (*http.Response, string
 		req.Header.Set("Authorization", "Zoho-oauthtoken "+token)
 	}
 	resp, err := c.set.httpClient.Do(req)
+	if err == nil && r.body != nil && r.body.write != nil {
+		err = hold(resp) // ending the producer may end the connection, and with it the answer
+	}
 	if bodyErr := done(); bodyErr != nil && err != nil {
 		err = bodyErr // the source failed, and that is why the request did
 	}
@@ -126,6 +132,14 @@ func (c *Client) attempt(ctx context.Context, r request) (*http.Response, string
 		return nil, "", transportError(r.call.Op, pathOf(r.url), err, !connected.Load())
 	}
 	return resp, token, nil
+}
+
+// hold reads the answer, so that it outlives its connection.
+func hold(resp *http.Response) error {
+	body, err := readAll(resp, maxErrorBody)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return err
 }
 
 func (c *Client) accessToken(ctx context.Context) (string, error) {

@@ -1,6 +1,7 @@
 package crm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -111,13 +112,17 @@ func (e *Error) Class() Class {
 }
 
 // Retriable reports whether the same request may succeed later. It says nothing about whether repeating it is safe: a
-// create whose answer was lost may have been executed.
-func (e *Error) Retriable() bool { return e.info().Retriable }
+// create whose answer was lost may have been executed. A cancelled call is not retriable.
+func (e *Error) Retriable() bool { return e.info().Retriable && !errors.Is(e.Err, context.Canceled) }
 
-// Wait returns the delay before another attempt: the server's own when it named one, else the advice of the catalogue.
+// Wait returns the delay before another attempt: the server's own when it named one, an hour when the day's
+// credits are spent, else the advice of the catalogue.
 func (e *Error) Wait() time.Duration {
-	if e.RetryAfter > 0 {
+	switch {
+	case e.RetryAfter > 0:
 		return e.RetryAfter
+	case e.Class() == ClassQuota:
+		return time.Hour
 	}
 	return e.info().Wait
 }

@@ -2,11 +2,12 @@ package crm
 
 import (
 	"archive/zip"
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 )
 
 // maxCSVRecord bounds one record of a CSV. A stray quote would otherwise gather the rest of the file in memory.
@@ -51,7 +52,11 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		return nil, a.fail(CodeBadArchive, err)
 	}
 	t := &table{archive: a, entry: entry, guard: &guard{r: entry, left: &a.bound, allowed: maxCSVRecord}}
-	t.csv = csv.NewReader(t.guard)
+	in := bufio.NewReaderSize(t.guard, 64<<10) // package csv uses it as it is
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\uFEFF" {
+		_, _ = in.Discard(3)
+	}
+	t.csv = csv.NewReader(in)
 	t.csv.ReuseRecord = true
 	first, err := t.csv.Read()
 	if err == io.EOF {
@@ -61,11 +66,7 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		_ = entry.Close()
 		return nil, t.fail(err)
 	}
-	t.header = append([]string(nil), first...)
-	for i, h := range t.header {
-		t.header[i] = strings.Clone(h)
-	}
-	t.header[0] = strings.Trim(strings.TrimPrefix(t.header[0], "\uFEFF"), `"`)
+	t.header = slices.Clone(first) // the strings stay as they are; only the slice is used again
 	return t, nil
 }
 

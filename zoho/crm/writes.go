@@ -206,10 +206,8 @@ func (c *Client) exchangeAny(ctx context.Context, r request) (int, http.Header, 
 			e.HTTPStatus = resp.StatusCode
 			return 0, nil, nil, e
 		}
-		source, ok := c.set.tokens.(invalidator)
-		if tries == 0 && ok && resp.StatusCode == http.StatusUnauthorized {
-			if code, _, _, _ := decodeEnvelope(body); code == "INVALID_TOKEN" {
-				source.Invalidate(token)
+		if tries == 0 && resp.StatusCode == http.StatusUnauthorized {
+			if code, _, _, _ := decodeEnvelope(body); code == codeInvalidToken && c.invalidate(token, r.body) {
 				continue
 			}
 		}
