@@ -115,7 +115,9 @@ type Run struct {
 	Direction connector.Direction
 	State     RunState
 	StartedAt time.Time
-	// FinishedAt is zero while the run goes on or waits to be resumed.
+	// FinishedAt is zero while the run goes on or waits to be resumed. A run
+	// that is Running and has a FinishedAt has an outcome for every record, and
+	// only the closing books are left to do.
 	FinishedAt time.Time
 	Deadline   time.Time
 	// Records is the number of records planned (outbound).
@@ -130,7 +132,11 @@ type Run struct {
 	Batches int64
 	// Tickets counts the pieces of asynchronous work.
 	Tickets int64
-	// Error says why the run failed or was delayed.
+	// Timings says how long each stage took, by name: "plan", "send", "settle",
+	// "wait", "finish". Stages overlap.
+	Timings map[string]time.Duration
+	// Error says why the run failed or was delayed, or names the connector's
+	// defect.
 	Error *connector.Error
 	// Stderr holds the last lines the connector wrote.
 	Stderr string
@@ -158,6 +164,8 @@ type StreamResult struct {
 	Stream string
 	Table  string
 	Counts StreamCounts
+	// Done is true when the stream was read to its end and committed.
+	Done bool
 	// Error is set when the stream failed.
 	Error *connector.Error
 }

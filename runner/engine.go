@@ -1,0 +1,90 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config composes an [Engine].
+type Config struct {
+	// Store remembers connections, syncs, runs, tickets and budgets. Required.
+	Store Store
+	// Warehouse opens the warehouse for one piece of work; the engine closes
+	// it when the work is done. Required for Plan, Run and Resume.
+	Warehouse func(ctx context.Context) (Warehouse, error)
+	// Launcher starts connectors. Required.
+	Launcher Launcher
+	// Watcher receives events; nil for none.
+	Watcher Watcher
+	// Logger defaults to one that discards.
+	Logger *slog.Logger
+	// Now defaults to time.Now.
+	Now func() time.Time
+}
+
+// Engine plans and runs syncs. Its methods may be called concurrently; two runs
+// of one sync at the same time are refused with [ErrRunning].
+type Engine struct {
+	store     Store
+	warehouse func(ctx context.Context) (Warehouse, error)
+	launcher  Launcher
+	watcher   Watcher
+	log       *slog.Logger
+	now       func() time.Time
+
+	mu      sync.Mutex
+	running map[string]bool // names of the syncs this engine is running
+}
+
+// New returns an engine. It refuses a configuration that lacks a required part.
+func New(config Config) (*Engine, error) {
+	if config.Store == nil {
+		return nil, errors.New("runner: Config.Store is missing: give the control store")
+	}
+	if config.Launcher == nil {
+		return nil, errors.New("runner: Config.Launcher is missing: give what launches connectors")
+	}
+	e := &Engine{
+		store: config.Store, warehouse: config.Warehouse, launcher: config.Launcher,
+		watcher: config.Watcher, log: config.Logger, now: config.Now,
+		running: map[string]bool{},
+	}
+	if e.warehouse == nil {
+		e.warehouse = func(context.Context) (Warehouse, error) {
+			return nil, errors.New("no warehouse is configured: name one before planning or running a sync")
+		}
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	return e, nil
+}
+
+// claim reserves a sync for one run of this engine and returns how to give it back.
+func (e *Engine) claim(name string) (release func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running[name] {
+		return nil, &runningError{sync: name}
+	}
+	e.running[name] = true
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.running, name)
+	}, nil
+}
+
+type runningError struct{ sync string }
+
+func (e *runningError) Error() string {
+	return "sync " + e.sync + " is running in this process already: wait for it, or cancel it"
+}
+
+func (e *runningError) Unwrap() error { return ErrRunning }

@@ -1,0 +1,98 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// handle is a launched connector with a session for one connection.
+type handle struct {
+	running RunningConnector
+	session connector.Session
+}
+
+// close ends the session and the process.
+func (h *handle) close() error {
+	if h.session != nil {
+		_ = h.session.Close() // the process ends next; its own last word counts for nothing
+	}
+	if err := h.running.Close(); err != nil {
+		return fmt.Errorf("ending the connector: %w", err)
+	}
+	return nil
+}
+
+// launch starts the installed connector with the given id.
+func (e *Engine) launch(ctx context.Context, connectorID string) (RunningConnector, error) {
+	ref, err := e.store.Connector(ctx, connectorID)
+	if err != nil {
+		return nil, fmt.Errorf("connector %s: %w", connectorID, err)
+	}
+	running, err := e.launcher.Launch(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("launching connector %s: %w", connectorID, err)
+	}
+	return running, nil
+}
+
+// open launches the connection's connector and opens a session, with the limits
+// in force.
+func (e *Engine) open(ctx context.Context, connection Connection) (*handle, error) {
+	running, err := e.launch(ctx, connection.Connector)
+	if err != nil {
+		return nil, err
+	}
+	session, err := running.Open(ctx, sessionConnection(connection))
+	if err != nil {
+		err = fmt.Errorf("connection %s: %w", connection.Name, withLastWords(err, running))
+		_ = running.Close() // the refusal is what the user needs
+		return nil, err
+	}
+	return &handle{running: running, session: session}, nil
+}
+
+// withSession opens the named connection for one question.
+func (e *Engine) withSession(ctx context.Context, name string, ask func(Connection, connector.Session) error) error {
+	connection, err := e.store.Connection(ctx, name)
+	if err != nil {
+		return fmt.Errorf("connection %s: %w", name, err)
+	}
+	h, err := e.open(ctx, connection)
+	if err != nil {
+		return err
+	}
+	err = ask(connection, h.session)
+	_ = h.close() // the question is answered
+	return err
+}
+
+// sessionConnection is the connection as a session needs it: with secrets and
+// the limits in force. Overrides of limits the connector no longer has are left
+// out; Engine.Limits is where they are complained about.
+func sessionConnection(connection Connection) connector.Connection {
+	c := publicConnection(connection)
+	c.Secrets = connection.Secrets
+	c.Limits, _ = ApplyOverrides(connection.Limits, connection.Overrides)
+	return c
+}
+
+// publicConnection is the connection without secrets.
+func publicConnection(connection Connection) connector.Connection {
+	return connector.Connection{
+		ID: connection.Name, Method: connection.Method, Answers: connection.Answers,
+		Parameters: connection.Parameters, Addresses: connection.Addresses,
+	}
+}
+
+// withLastWords adds what the connector wrote on stderr to an error that says
+// nothing by itself: one of class INTERNAL or TRANSIENT, as a died process leaves.
+func withLastWords(err error, running RunningConnector) error {
+	class := connector.ClassOf(err)
+	words := running.LastWords()
+	if words == "" || class != connector.ClassInternal && class != connector.ClassTransient {
+		return err
+	}
+	return fmt.Errorf("%w; the connector's last words: %s", err, lastLine(words))
+}
