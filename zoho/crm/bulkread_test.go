@@ -164,7 +164,7 @@ func TestHostileResults(t *testing.T) {
 		"too many entries":     {string(zipOf(t, many...)), nil, CodeBadArchive},
 		"too large zipped":     {string(good), WithMaxDownload(100, 0), CodeDownloadLimit},
 		"too large inflated":   {string(good), WithMaxDownload(0, 1000), CodeDownloadLimit},
-		"a bomb":               {string(zipOf(t, "1.csv", "Id\n"+strings.Repeat("0\n", 60<<20))), nil, CodeDownloadLimit},
+		"a bomb":               {string(zipOf(t, "1.csv", "Id\n"+strings.Repeat(strings.Repeat("0", 4095)+"\n", 80<<20>>12))), nil, CodeDownloadLimit},
 		"an endless quote":     {string(zipOf(t, "1.csv", "Id\n\""+strings.Repeat("x\n", 10<<20))), nil, CodeBadArchive},
 		"rows of other widths": {string(zipOf(t, "1.csv", "Id,A\n1\n")), nil, CodeBadArchive},
 		"a stray quote":        {string(zipOf(t, "1.csv", "Id,A\n1,secret\"cell\n")), nil, CodeBadArchive},

@@ -55,16 +55,26 @@ func decodeEnvelope(body []byte) (code, message string, details jsontext.Value, 
 	}
 	switch {
 	case e.OAuthError != "":
-		return normalizeCode(string(e.OAuthError)), clip(string(e.OAuthDescription)), nil, true
+		return wordOf(e.OAuthError), clip(string(e.OAuthDescription)), nil, true
 	case e.GatewayCode != "" || e.GatewayMessage != "":
 		return gatewayCode(&e), clip(strings.TrimSpace(string(e.GatewayMessage) + " " + string(e.GatewayHint) + string(e.GatewayInfo))), nil, true
-	case e.Code != "" && (e.isError() || e.Status == ""):
-		return normalizeCode(string(e.Code)), clip(string(e.Message)), objectOrNil(e.Details), true
-	case e.isError():
-		return codeByStatus, clip(string(e.Message)), objectOrNil(e.Details), true
+	case e.isError() || (e.Code != "" && e.Status == ""):
+		return wordOf(e.Code), clip(string(e.Message)), objectOrNil(e.Details), true
 	}
 	return "", "", nil, false
 }
+
+// wordOf makes a bounded code of what stands where a code should; a blank says no more than the status does.
+func wordOf(s flexString) string {
+	code := normalizeCode(string(s))
+	if code == "" {
+		return codeByStatus
+	}
+	return strings.ToValidUTF8(code[:min(len(code), maxCode)], "")
+}
+
+// maxCode bounds a code; the longest known has 57 bytes.
+const maxCode = 100
 
 // gatewayCode gives the file gateway's answer, which has a number where others have a word, a word.
 func gatewayCode(e *envelope) string {
