@@ -78,7 +78,7 @@ func (c *Client) download(ctx context.Context, op Op, target string) (*archive, 
 		return nil, fmt.Errorf("zoho crm: %s: creating a temporary file: %w", op, err)
 	}
 	if err := a.fill(resp.Body, c.set.maxDownload, c.set.maxInflated); err != nil {
-		return nil, errors.Join(err, a.Close())
+		return nil, a.discard(err)
 	}
 	return a, nil
 }
@@ -138,6 +138,14 @@ func (a *archive) tables() []*zip.File {
 		return all
 	}
 	return named
+}
+
+// discard closes the archive after a failure and returns the failure.
+func (a *archive) discard(failure error) error {
+	if err := a.Close(); err != nil {
+		return errors.Join(failure, err)
+	}
+	return failure
 }
 
 // Close removes the temporary file. It may be called more than once.

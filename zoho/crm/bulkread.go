@@ -193,7 +193,7 @@ func (c *Client) OpenBulkRead(ctx context.Context, job BulkReadJob) (*Rows, erro
 	}
 	rows, err := newRows(a, job.Count)
 	if err != nil {
-		return nil, errors.Join(err, a.Close())
+		return nil, a.discard(err)
 	}
 	return rows, nil
 }

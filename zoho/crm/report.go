@@ -119,7 +119,7 @@ func (c *Client) OpenBulkWriteReport(ctx context.Context, job BulkWriteJob) (*Wr
 		return nil, err
 	}
 	if len(a.tables()) == 0 {
-		return nil, errors.Join(a.fail(CodeBadArchive, errors.New("the zip holds no CSV")), a.Close())
+		return nil, a.discard(a.fail(CodeBadArchive, errors.New("the zip holds no CSV")))
 	}
 	return &WriteReport{archive: a}, nil
 }
