@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 )
 
 // Body is the content of an upload. Make one with [BytesBody], [SeekerBody], [ReaderBody] or [FuncBody].
@@ -13,7 +14,7 @@ type Body struct {
 	seeker io.ReadSeeker
 	reader io.Reader
 	write  func(io.Writer) error
-	used   bool
+	used   *atomic.Bool // reader was handed out
 
 	prefix, suffix []byte // around the content: the multipart frame
 
@@ -35,13 +36,18 @@ func BytesBody(b []byte) *Body { return SeekerBody(bytes.NewReader(b)) }
 func SeekerBody(r io.ReadSeeker) *Body { return &Body{seeker: r, turn: &turn{}} }
 
 // ReaderBody is content that can be read once; a request with it is never repeated. Its length is not sent.
-func ReaderBody(r io.Reader) *Body { return &Body{reader: r} }
+func ReaderBody(r io.Reader) *Body { return &Body{reader: r, used: new(atomic.Bool)} }
 
 // FuncBody is content that f writes. F is called again when the request is repeated, so it must write the same again. Its
 // length is not sent. A [ZipWriter] inside f streams rows straight into the request.
 func FuncBody(f func(io.Writer) error) *Body { return &Body{write: f} }
 
 var errBodyUsed = errors.New("the content can be read only once")
+
+// empty reports whether b has no content at all: nil, or a zero value.
+func (b *Body) empty() bool {
+	return b == nil || (b.seeker == nil && b.reader == nil && b.write == nil)
+}
 
 func (b *Body) replayable() bool { return b == nil || b.reader == nil }
 
@@ -82,10 +88,9 @@ func (b *Body) attach(req *http.Request) (func() error, error) {
 		req.Body, err = req.GetBody()
 		return none, err
 	case b.reader != nil:
-		if b.used {
+		if b.used.Swap(true) {
 			return none, errBodyUsed
 		}
-		b.used = true
 		req.Body, req.ContentLength = io.NopCloser(b.frame(b.reader)), -1
 		return none, nil
 	default:

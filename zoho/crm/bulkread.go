@@ -241,7 +241,8 @@ func (r *Rows) Count() int64 {
 }
 
 // All yields the rows, once. A row is as long as the header and valid until the next; a blank cell is null or empty, Zoho
-// does not tell which. After an error there are no further rows.
+// does not tell which. After an error there are no further rows. The checksum is compared at the end of the file: only a
+// sequence that ended without an error was complete.
 func (r *Rows) All() iter.Seq2[[]string, error] {
 	return func(yield func([]string, error) bool) {
 		for r.table != nil {

@@ -100,6 +100,9 @@ func (c *Client) Upload(ctx context.Context, name string, zip *Body) (string, er
 	if c.set.orgID == "" {
 		return "", argumentError(OpUpload, "uploads need the organisation's zgid, see WithOrgID")
 	}
+	if zip.empty() {
+		return "", argumentError(OpUpload, "there is no content")
+	}
 	n, err := zip.size()
 	if err != nil {
 		return "", argumentError(OpUpload, "the zip cannot be read: %v", err)

@@ -102,6 +102,18 @@ func TestUploadFailures(t *testing.T) {
 	if _, err := c.Upload(t.Context(), "a.zip", small()); ErrorCode(err) != CodeInvalidArgument {
 		t.Errorf("without organisation: %v", err)
 	}
+	f := newFake(t)
+	f.on("POST /crm/v8/upload", answer(200, uploaded))
+	if _, err := f.client(t).Upload(t.Context(), "a.zip", nil); ErrorCode(err) != CodeInvalidArgument {
+		t.Errorf("without content: %v", err)
+	}
+	once := ReaderBody(strings.NewReader("x"))
+	if _, err := f.client(t).Upload(t.Context(), "a.zip", once); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.client(t).Upload(t.Context(), "a.zip", once); !errors.Is(err, errBodyUsed) {
+		t.Errorf("a used reader: %v", err)
+	}
 }
 
 func TestUploadReportsItsSource(t *testing.T) {

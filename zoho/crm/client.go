@@ -231,8 +231,8 @@ func (c *Client) fetch(ctx context.Context, r request) ([]byte, int, error) {
 		e.HTTPStatus = resp.StatusCode
 		return nil, resp.StatusCode, e
 	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, resp.StatusCode, nil
+	if len(bytes.TrimSpace(body)) == 0 { // nothing is said with 204; silence must not pass for it
+		return nil, resp.StatusCode, badAnswer(r, resp.StatusCode, io.ErrUnexpectedEOF)
 	}
 	return body, resp.StatusCode, nil
 }
@@ -283,6 +283,9 @@ func withoutContent(err error) error {
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("unexpected type of %q at byte %d", e.Field, e.Offset)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return io.ErrUnexpectedEOF
 	}
 	return errors.New("invalid JSON")
 }

@@ -46,10 +46,11 @@ type Call struct {
 	Heavy bool
 
 	// Repeatable says that executing the call twice has the effect of executing it once, so a request whose answer was
-	// lost may be sent again. It is false for inserts and upserts, for the creation of bulk write jobs, and true for
-	// reads, updates, deletions, uploads and the creation of bulk read jobs (a duplicate costs credits and nothing else).
+	// lost may be sent again. It is false for inserts and for the creation of bulk write jobs, as [WriteOptions] says for
+	// upserts, and true for reads, updates, deletions, uploads and the creation of bulk read jobs (a duplicate costs
+	// credits and nothing else).
 	Repeatable bool
 }
 
-// Use [WithCallContext] to see calls.
+// callHook is the function given to [WithCallContext].
 type callHook func(context.Context, Call) context.Context

@@ -61,7 +61,7 @@ func TestListEnds(t *testing.T) {
 	}{
 		"204 is empty":            {answer(204, ""), ""},
 		"304 is empty":            {answer(304, ""), ""},
-		"200 without body":        {answer(200, ""), ""},
+		"silence is not empty":    {answer(200, ""), CodeBadAnswer},
 		"an error with 200":       {answer(200, `{"code":"INVALID_MODULE","status":"error","message":"m","details":{}}`), "INVALID_MODULE"},
 		"cut short":               {answer(200, `{"data":[{"id":"1"},`), CodeBadAnswer},
 		"html":                    {answer(200, `<html>`), CodeBadAnswer},

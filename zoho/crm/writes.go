@@ -22,6 +22,10 @@ type WriteOptions struct {
 	// module's system field, then its unique fields.
 	DuplicateCheck []string
 
+	// Repeatable says that repeating this upsert converges: DuplicateCheck names a unique field that every record carries.
+	// It is passed on in [Call].
+	Repeatable bool
+
 	// ExternalField, in the form Module.Field, makes ids external values (header X-EXTERNAL).
 	ExternalField string
 }
@@ -37,7 +41,8 @@ type RecordResult struct {
 	Details jsontext.Value
 }
 
-// Err returns the failure of the record as an [*Error], nil when it succeeded. It has HTTPStatus 0.
+// Err returns the failure of the record as an [*Error], nil when it succeeded. Its HTTPStatus is 400, whatever the
+// call's was.
 func (r RecordResult) Err(op Op) error {
 	if r.OK {
 		return nil
@@ -67,7 +72,7 @@ func (c *Client) Update(ctx context.Context, module string, records []jsontext.V
 //
 // https://www.zoho.com/crm/developer/docs/api/v8/upsert-records.html
 func (c *Client) Upsert(ctx context.Context, module string, records []jsontext.Value, opts WriteOptions) ([]RecordResult, error) {
-	return c.write(ctx, newCall(OpRecordsUpsert, module, len(records), false), http.MethodPost, c.apiURL(module, "upsert"), records, opts)
+	return c.write(ctx, newCall(OpRecordsUpsert, module, len(records), opts.Repeatable), http.MethodPost, c.apiURL(module, "upsert"), records, opts)
 }
 
 func (c *Client) write(ctx context.Context, call Call, method, target string, records []jsontext.Value, opts WriteOptions) ([]RecordResult, error) {
