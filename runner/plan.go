@@ -3,6 +3,8 @@ package runner
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -27,8 +29,9 @@ type Plan struct {
 	Findings []Finding
 	// Validated says whether the connector looked at the samples.
 	Validated bool
-	// Costs estimate what the run would take from pools, one line for each way
-	// of writing the connector may choose, or one from the latest runs.
+	// Costs estimate what the run would take from pools: one line for each
+	// limit with a price per record, and one for each pool the latest runs of
+	// the sync drew on.
 	Costs []CostEstimate
 	// Left is what may still be spent of each pool of the connection.
 	Left []PoolLeft
@@ -58,8 +61,184 @@ type PoolLeft struct {
 	Left int64
 }
 
+const defaultSamples = 3
+
 // Plan shows what a run of an outbound sync would do. It writes nothing. A
 // source that cannot be planned is a [PlanError].
 func (e *Engine) Plan(ctx context.Context, syncName string, options PlanOptions) (Plan, error) {
-	return Plan{}, errors.ErrUnsupported
+	sync, err := e.store.Sync(ctx, syncName)
+	if err != nil {
+		return Plan{}, fmt.Errorf("sync %s: %w", syncName, err)
+	}
+	if sync.Outbound == nil {
+		return Plan{}, connector.Errorf(connector.ClassConfig, "NOT_OUTBOUND", "sync %s reads from the app: there is nothing to plan; run it", syncName)
+	}
+	connection, err := e.store.Connection(ctx, sync.Connection)
+	if err != nil {
+		return Plan{}, fmt.Errorf("connection %s of sync %s: %w", sync.Connection, syncName, err)
+	}
+	h, err := e.open(ctx, connection)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan, err := e.planWith(ctx, h, sync, connection, options)
+	_ = h.close() // the question is answered
+	return plan, err
+}
+
+func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection Connection, options PlanOptions) (plan Plan, err error) {
+	manifest, err := h.running.Manifest(ctx)
+	if err != nil {
+		return plan, fmt.Errorf("manifest of connector %s: %w", connection.Connector, withLastWords(err, h.running))
+	}
+	strategy, err := strategyNamed(manifest, sync.Outbound.Strategy)
+	if err != nil {
+		return plan, err
+	}
+	if plan.Report, err = e.preview(ctx, sync, strategy, manifest.Rendering, options); err != nil {
+		return plan, fmt.Errorf("planning sync %s: %w", sync.Name, err)
+	}
+	if slices.Contains(manifest.Features, connector.FeatureValidateRecords) {
+		if plan.Findings, plan.Validated, err = findings(ctx, h.session, sync, strategy, plan.Report); err != nil {
+			return plan, fmt.Errorf("validating samples of sync %s: %w", sync.Name, withLastWords(err, h.running))
+		}
+	}
+	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
+	if plan.Left, err = e.left(ctx, connection.Name, limits); err != nil {
+		return plan, err
+	}
+	plan.Costs, err = e.costs(ctx, sync.Name, plan.Report.Records, limits)
+	return plan, err
+}
+
+// preview opens the warehouse for a plan that writes nothing.
+func (e *Engine) preview(ctx context.Context, sync Sync, strategy connector.Strategy, rendering connector.Rendering, options PlanOptions) (PlanReport, error) {
+	warehouse, err := e.warehouse(ctx)
+	if err != nil {
+		return PlanReport{}, fmt.Errorf("opening the warehouse: %w", err)
+	}
+	outbox := outboundPlan(sync, "", strategy, rendering, RunOptions{Limit: options.Limit, Resync: options.Resync}, e.now())
+	if outbox.Samples = options.Samples; options.Samples == 0 {
+		outbox.Samples = defaultSamples
+	}
+	outbox.Samples = max(0, outbox.Samples)
+	report, err := warehouse.Plan(ctx, outbox)
+	return report, errors.Join(err, warehouse.Close())
+}
+
+// findings has the connector look at the samples.
+func findings(ctx context.Context, session connector.Session, sync Sync, strategy connector.Strategy, report PlanReport) ([]Finding, bool, error) {
+	validator, ok := session.(connector.RecordValidator)
+	if !ok {
+		return nil, false, nil
+	}
+	request := connector.OutboundSync{
+		SyncID: sync.Name, Strategy: strategy, Answers: sync.Outbound.Answers,
+		Mapping: mappedFields(report.Schema), Records: report.Records,
+	}
+	var found []Finding
+	for _, batch := range sampleBatches(report) {
+		rows, err := validator.ValidateRecords(ctx, request, batch)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, row := range rows {
+			if row.Row < 0 || row.Row >= batch.Rows {
+				return nil, false, defect("it found fault with row %d of a batch of %d", row.Row, batch.Rows)
+			}
+			found = append(found, Finding{Identifier: batch.Identifiers[row.Row], Action: batch.Action, Status: row.Status, Error: row.Error})
+		}
+	}
+	return found, true, nil
+}
+
+// sampleBatches makes one batch of the samples of each action.
+func sampleBatches(report PlanReport) []*connector.RecordBatch {
+	var batches []*connector.RecordBatch
+	byAction := map[connector.Action]*connector.RecordBatch{}
+	for i, s := range report.Samples {
+		batch := byAction[s.Action]
+		if batch == nil {
+			batch = &connector.RecordBatch{Schema: report.Schema, Action: s.Action, Columns: make([]connector.Values, len(report.Schema.Columns))}
+			byAction[s.Action] = batch
+			batches = append(batches, batch)
+		}
+		for c := range batch.Columns {
+			if s.Null[c] {
+				batch.Columns[c].Nulls = append(batch.Columns[c].Nulls, uint32(batch.Rows))
+			}
+			batch.Columns[c].Texts = append(batch.Columns[c].Texts, s.Values[c])
+		}
+		batch.Seqs = append(batch.Seqs, int64(i+1))
+		batch.Identifiers = append(batch.Identifiers, s.Identifier)
+		batch.Rows++
+	}
+	return batches
+}
+
+// left asks the ledger what may be spent of each pool.
+func (e *Engine) left(ctx context.Context, connection string, limits connector.Limits) ([]PoolLeft, error) {
+	var left []PoolLeft
+	for _, pool := range limits.Pools {
+		units, err := e.store.Left(ctx, connection, pool, e.now())
+		if err != nil {
+			return nil, fmt.Errorf("asking what is left of %s: %w", pool.Name, err)
+		}
+		left = append(left, PoolLeft{Pool: pool, Left: units})
+	}
+	return left, nil
+}
+
+// costs estimates what sending records takes. Which way the connector will take
+// only it knows, so each is priced, and the latest run is extrapolated.
+func (e *Engine) costs(ctx context.Context, sync string, records int64, limits connector.Limits) ([]CostEstimate, error) {
+	if records == 0 {
+		return nil, nil
+	}
+	estimates, err := e.costsAsBefore(ctx, sync, records)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range limits.Limits {
+		if l.Cost == nil || l.Cost.Items == 0 {
+			continue
+		}
+		estimates = append(estimates, CostEstimate{
+			Category: l.Category, Pool: l.Cost.Pool, Units: l.Cost.For(records),
+			Basis: fmt.Sprintf("%s records through %s, %s for every %s of them", grouped(records), nameOr(l.Label, l.Category), grouped(l.Cost.Units), grouped(l.Cost.Items)),
+		})
+	}
+	return estimates, nil
+}
+
+func (e *Engine) costsAsBefore(ctx context.Context, sync string, records int64) ([]CostEstimate, error) {
+	runs, err := e.store.Runs(ctx, sync, 10)
+	if err != nil {
+		return nil, fmt.Errorf("reading the runs of sync %s: %w", sync, err)
+	}
+	for _, run := range runs {
+		units := map[string]int64{}
+		var pools []string
+		for _, u := range run.Usage {
+			if u.Pool == "" || u.Units == 0 {
+				continue
+			}
+			if units[u.Pool] == 0 {
+				pools = append(pools, u.Pool)
+			}
+			units[u.Pool] += u.Units
+		}
+		if run.Records == 0 || len(pools) == 0 {
+			continue
+		}
+		var estimates []CostEstimate
+		for _, pool := range pools {
+			estimates = append(estimates, CostEstimate{
+				Pool: pool, Units: (units[pool]*records + run.Records - 1) / run.Records,
+				Basis: fmt.Sprintf("run %s took %s for %s records", run.ID, grouped(units[pool]), grouped(run.Records)),
+			})
+		}
+		return estimates, nil
+	}
+	return nil, nil
 }

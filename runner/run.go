@@ -2,8 +2,14 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/sluiceio/sluice/connector"
 )
 
 // RunOptions adjusts [Engine.Run].
@@ -23,19 +29,194 @@ type RunOptions struct {
 //
 // The error is nil when the run has ended in a state of its own, RunFailed and
 // RunDelayed included: then Run.Error says why. It is not nil when there is
-// nothing to run, when planning was refused (then it is a [PlanError] and the
-// returned run is Failed), and when the store or the warehouse failed; in the
-// last case the run can be resumed.
+// nothing to run; when the run was refused before anything was sent, because
+// the connector could not be opened or the plan not be made (a [PlanError];
+// the returned run is Failed); and when the store or the warehouse failed: then
+// the returned run is Running and can be resumed.
 //
 // When the context is cancelled the connector is asked to stop at once; it has
 // [StopGrace] to settle what it holds, then it is killed. The run ends as
 // Delayed, everything settled so far stays settled, and the next run goes on.
 func (e *Engine) Run(ctx context.Context, syncName string, options RunOptions) (Run, error) {
-	return Run{}, errors.ErrUnsupported
+	if err := ctx.Err(); err != nil {
+		return Run{}, fmt.Errorf("sync %s was not run: %w", syncName, err)
+	}
+	sync, err := e.store.Sync(ctx, syncName)
+	if err != nil {
+		return Run{}, fmt.Errorf("sync %s: %w", syncName, err)
+	}
+	release, err := e.claim(syncName)
+	if err != nil {
+		return Run{}, err
+	}
+	defer release()
+	open, found, err := e.store.OpenRun(ctx, syncName)
+	if err != nil {
+		return Run{}, fmt.Errorf("looking for an unfinished run of sync %s: %w", syncName, err)
+	}
+	if found {
+		resumed, err := e.carry(ctx, sync, open, RunOptions{Deadline: options.Deadline}, false)
+		if err != nil || resumed.State != RunHealthy && resumed.State != RunIncomplete || ctx.Err() != nil {
+			return resumed, err
+		}
+	}
+	return e.carry(ctx, sync, Run{ID: e.runID(), Sync: sync.Name, Direction: sync.Direction()}, options, true)
 }
 
 // Resume continues one unfinished run. A run that is finished is returned as it
-// is. Errors and cancellation are as for [Engine.Run].
+// is, one that another process holds is refused with [ErrRunning]. Errors and
+// cancellation are as for [Engine.Run].
 func (e *Engine) Resume(ctx context.Context, runID string) (Run, error) {
-	return Run{}, errors.ErrUnsupported
+	run, err := e.store.Run(ctx, runID)
+	if err != nil {
+		return Run{}, fmt.Errorf("run %s: %w", runID, err)
+	}
+	if run.State != RunRunning && !(run.State == RunDelayed && run.FinishedAt.IsZero()) {
+		return run, nil
+	}
+	sync, err := e.store.Sync(ctx, run.Sync)
+	if err != nil {
+		return run, fmt.Errorf("sync %s of run %s: %w", run.Sync, runID, err)
+	}
+	release, err := e.claim(run.Sync)
+	if err != nil {
+		return run, err
+	}
+	defer release()
+	open, found, err := e.store.OpenRun(ctx, run.Sync)
+	if err != nil {
+		return run, fmt.Errorf("taking over run %s: %w", runID, err)
+	}
+	if !found || open.ID != runID {
+		return run, fmt.Errorf("run %s is held by another process: %w", runID, ErrRunning)
+	}
+	return e.carry(ctx, sync, open, RunOptions{}, false)
+}
+
+// runID returns a new run's id: when it began, and a random end.
+func (e *Engine) runID() string {
+	return e.now().UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// carry takes a run from where it stands to its end.
+func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOptions, fresh bool) (Run, error) {
+	connection, err := e.store.Connection(user, sync.Connection)
+	if err != nil {
+		return run, fmt.Errorf("connection %s of sync %s: %w", sync.Connection, sync.Name, err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(user))
+	defer cancel()
+	warehouse, err := e.warehouse(ctx)
+	if err != nil {
+		return run, fmt.Errorf("opening the warehouse: %w", err)
+	}
+	now := e.now()
+	run.State, run.Error, run.Stderr, run.Deadline = RunRunning, keptError(run), "", time.Time{}
+	if options.Deadline > 0 {
+		run.Deadline = now.Add(options.Deadline)
+	}
+	if fresh {
+		run.StartedAt = now
+	}
+	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
+	w := &work{
+		engine: e, ctx: ctx, sync: sync, limits: limits, warehouse: warehouse, stop: newStopper(),
+		log:        e.log.With("sync", sync.Name, "run", run.ID),
+		connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
+	}
+	if err := w.begin(fresh); err != nil {
+		return run, errors.Join(err, warehouse.Close())
+	}
+	err = w.attended(user, func() error { return w.carry(options) })
+	return w.finish(err)
+}
+
+// keptError is what a run that only wants closing failed for; a run that goes on
+// starts with a clean slate.
+func keptError(run Run) *connector.Error {
+	if run.FinishedAt.IsZero() {
+		return nil
+	}
+	return run.Error
+}
+
+// begin stores a new run, or the fact that an old one goes on.
+func (w *work) begin(fresh bool) error {
+	if !fresh {
+		return w.save()
+	}
+	if err := w.engine.store.StartRun(w.ctx, w.run); err != nil {
+		return fmt.Errorf("starting a run of sync %s: %w", w.sync.Name, err)
+	}
+	return nil
+}
+
+// attended does the work of a run while its books are kept and stops are heard.
+func (w *work) attended(user context.Context, do func() error) error {
+	over := make(chan struct{})
+	var background sync.WaitGroup
+	background.Go(func() { w.stopOn(user, over) })
+	background.Go(func() { w.keepBooks(over) })
+	err := do()
+	close(over)
+	background.Wait()
+	return err
+}
+
+// carry opens the connection and does what the sync's direction asks for.
+func (w *work) carry(options RunOptions) error {
+	closing := !w.run.FinishedAt.IsZero() // nothing is left for the connector
+	if !closing {
+		if err := w.spawn(); err != nil {
+			return w.refuse(err)
+		}
+	}
+	if w.sync.Outbound != nil {
+		return w.outbound(options)
+	}
+	return w.inbound(options)
+}
+
+// refuse ends a run for which nothing was planned yet as Failed; one that has an
+// outbox already stays resumable. It returns the error.
+func (w *work) refuse(err error) error {
+	w.update(func(r *Run) {
+		r.Error = connector.AsError(err)
+		var plan *PlanError
+		if errors.As(err, &plan) {
+			r.Error = &connector.Error{Class: connector.ClassConfig, Code: strings.ToUpper(string(plan.Kind)), Message: plan.Message, Cause: err}
+		}
+		if r.Records == 0 && r.Streams == nil {
+			r.State, r.FinishedAt = RunFailed, w.engine.now()
+		}
+	})
+	return err
+}
+
+// finish ends the connector, settles the budget and writes the run down.
+func (w *work) finish(failure error) (Run, error) {
+	w.dismiss()
+	var failures []error
+	if failure != nil {
+		failures = append(failures, failure)
+		w.update(func(r *Run) {
+			if r.Error == nil {
+				r.Error = connector.AsError(failure)
+			}
+		})
+	}
+	note := func(err error, doing string) {
+		if err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", doing, err))
+		}
+	}
+	note(w.bookUsage(), "ending run "+w.run.ID)
+	note(w.engine.store.Release(w.ctx, w.run.ID), "giving back the budget of run "+w.run.ID)
+	note(w.warehouse.Close(), "closing the warehouse")
+	if err := w.save(); err != nil {
+		failures = append(failures, err)
+	}
+	run := w.snapshot()
+	w.show(Event{Finished: &run})
+	return run, errors.Join(failures...)
 }

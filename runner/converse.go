@@ -1,0 +1,91 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// stallAfter is how long a connector may say nothing before it is taken for
+// dead: six times the 10 seconds within which it must report.
+const stallAfter = time.Minute
+
+// killGrace is how long a connector has to return once its context is
+// cancelled, before its process is ended; and again before it is given up.
+const killGrace = 2 * time.Second
+
+// converse runs one conversation and sees that it ends: when the connector
+// returns, when a stop has outlasted its deadline, when nothing was heard for
+// too long, or when the host itself failed. A connector that panics, in process,
+// is one that failed.
+func (w *work) converse(h *host, failed <-chan error, talk func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- guarded(ctx, talk) }()
+	err, ended := w.watch(h, failed, done)
+	if ended {
+		return err
+	}
+	cancel(err)
+	w.kill(done)
+	return err
+}
+
+// guarded calls talk and turns a panic into an error.
+func guarded(ctx context.Context, talk func(context.Context) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = connector.Errorf(connector.ClassInternal, "PANIC", "the connector panicked: %v", p)
+		}
+	}()
+	return talk(ctx)
+}
+
+// watch waits for the end of a conversation. It returns false when the
+// conversation must be broken off for the error returned.
+func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
+	pulse := time.NewTicker(stallAfter / 12)
+	defer pulse.Stop()
+	asked := w.stop.asked
+	var late <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return err, true
+		case err := <-failed:
+			return err, false
+		case <-asked:
+			asked = nil
+			timer := time.NewTimer(w.stop.deadline().Sub(w.engine.now()))
+			defer timer.Stop()
+			late = timer.C
+		case <-late:
+			return connector.Errorf(connector.ClassCancelled, "STOP_IGNORED", "the connector did not stop in time and was ended"), false
+		case <-pulse.C:
+			if silent := h.gate.silent(); silent >= stallAfter {
+				return connector.Errorf(connector.ClassInternal, "STALLED",
+					"the connector said nothing for %s and was ended", silent.Round(time.Second)), false
+			}
+		}
+	}
+}
+
+// kill ends the connector's process when it does not return by itself. A
+// process that was ended fails its call at once; only a connector in this very
+// process can outlive this, and the gate keeps it out.
+func (w *work) kill(done <-chan error) {
+	select {
+	case <-done:
+		return
+	case <-time.After(killGrace):
+	}
+	w.dismiss()
+	select {
+	case <-done:
+	case <-time.After(killGrace):
+		w.log.Error(fmt.Sprintf("connector %s does not return although it was ended", w.manifest.ID))
+	}
+}

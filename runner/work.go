@@ -1,0 +1,162 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// How often a run under way is written down. The store's lease must be longer
+// than a few of these.
+const saveEvery = 5 * time.Second
+
+// bookEvery is how long an outcome or a report of usage may wait to be written
+// together with others.
+const bookEvery = 500 * time.Millisecond
+
+// showEvery bounds how often progress and outcomes are shown to the watcher.
+const showEvery = 250 * time.Millisecond
+
+// work is one run under way, of either direction. Its context is not ended by
+// the user's: a cancelled run is stopped, not torn.
+type work struct {
+	engine    *Engine
+	ctx       context.Context
+	sync      Sync
+	limits    connector.Limits
+	warehouse Warehouse
+	log       *slog.Logger
+	stop      *stopper
+	usage     *usageBook
+	handle    *handle
+	manifest  connector.Manifest
+
+	mu         sync.Mutex
+	connection Connection
+	run        Run
+	shown      map[string]time.Time
+}
+
+// spawn launches the connector and opens the connection, anew if need be.
+func (w *work) spawn() error {
+	w.mu.Lock()
+	connection := w.connection
+	w.mu.Unlock()
+	h, err := w.engine.open(w.ctx, connection)
+	if err != nil {
+		return err
+	}
+	manifest, err := h.running.Manifest(w.ctx)
+	if err != nil {
+		err = fmt.Errorf("manifest of connector %s: %w", connection.Connector, withLastWords(err, h.running))
+		_ = h.close() // the refusal is what the user needs
+		return err
+	}
+	w.handle, w.manifest = h, manifest
+	return nil
+}
+
+// dismiss ends the connector, keeping its last words with the run.
+func (w *work) dismiss() {
+	if w.handle == nil {
+		return
+	}
+	h := w.handle
+	w.handle = nil
+	if err := h.close(); err != nil {
+		w.log.Warn("the connector did not end well", "error", err)
+	}
+	words := h.running.LastWords()
+	w.update(func(r *Run) {
+		if words != "" {
+			r.Stderr = words
+		}
+	})
+}
+
+// update changes the run's books.
+func (w *work) update(change func(*Run)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change(&w.run)
+}
+
+// snapshot returns a copy of the run's books.
+func (w *work) snapshot() Run {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	run := w.run
+	run.Outcomes = maps.Clone(run.Outcomes)
+	run.Streams = slices.Clone(run.Streams)
+	run.Timings = maps.Clone(run.Timings)
+	run.Usage = w.usage.totals()
+	return run
+}
+
+// save writes the run down.
+func (w *work) save() error {
+	run := w.snapshot()
+	if err := w.engine.store.SaveRun(w.ctx, run); err != nil {
+		return fmt.Errorf("writing down run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
+// keepBooks writes the run and its spending down again and again until over.
+func (w *work) keepBooks(over <-chan struct{}) {
+	save := time.NewTicker(saveEvery)
+	defer save.Stop()
+	book := time.NewTicker(bookEvery)
+	defer book.Stop()
+	for {
+		var err error
+		select {
+		case <-over:
+			return
+		case <-save.C:
+			err = w.save()
+		case <-book.C:
+			err = w.bookUsage()
+		}
+		if err != nil {
+			w.log.Warn("the books of the run are behind", "error", err)
+		}
+	}
+}
+
+func (w *work) bookUsage() error {
+	return w.usage.flush(w.ctx, func(ctx context.Context, usage []connector.Usage) error {
+		return w.engine.store.Spend(ctx, w.sync.Connection, w.run.ID, usage, w.engine.now())
+	})
+}
+
+// timed adds the time a stage takes to the run's timings.
+func (w *work) timed(stage string) (done func()) {
+	start := time.Now()
+	return func() {
+		took := time.Since(start)
+		w.update(func(r *Run) {
+			if r.Timings == nil {
+				r.Timings = map[string]time.Duration{}
+			}
+			r.Timings[stage] += took
+		})
+	}
+}
+
+// blame names a defect of the connector: in the log, and in the run when it is
+// the first.
+func (w *work) blame(defect *connector.Error) {
+	w.log.Error("the connector broke the contract", "code", defect.Code, "defect", defect.Message)
+	w.update(func(r *Run) {
+		if r.Error == nil {
+			r.Error = defect
+		}
+	})
+}
