@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -24,6 +25,15 @@ func (e *rowErrors) add(code, name string) {
 		e.codes = append(e.codes, code)
 	}
 	e.names[code] = append(e.names[code], name)
+}
+
+func (e *rowErrors) has(name string) bool {
+	for _, c := range e.codes {
+		if slices.Contains(e.names[c], name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *rowErrors) reset() {
@@ -171,7 +181,9 @@ func (l *loader) decide(row []string, parents map[int]map[string]int64) (string,
 		self = old.id
 	}
 	for _, f := range t.missing(&l.change, old == nil) {
-		l.errs.add("MANDATORY_NOT_FOUND", f.APIName)
+		if !l.errs.has(f.APIName) { // an invalid value is reported as such only
+			l.errs.add("MANDATORY_NOT_FOUND", f.APIName)
+		}
 	}
 	clashes, holder := t.clash(&l.change, self)
 	for _, f := range clashes {
