@@ -242,6 +242,11 @@ func TestInvalidateOnlyTheCurrentToken(t *testing.T) {
 				t.Errorf("after %q was refused: %q, %v", step.refused, tok.AccessToken, err)
 			}
 		}
+		s.Invalidate("t2")
+		s.Invalidate("t1") // a late worker's complaint does not absolve t2
+		if tok, err := s.Current(t.Context()); err != nil || tok.AccessToken != "t3" {
+			t.Errorf("after two complaints: %q, %v", tok.AccessToken, err)
+		}
 	})
 }
 
@@ -322,6 +327,11 @@ func TestClientRefreshesOnceOnInvalidToken(t *testing.T) {
 	bodies = nil
 	f.on("POST /crm/v8/Leads", guarded("another"))
 	if _, err = f.client(t, WithTokenSource(source())).Insert(t.Context(), "Leads", rows, WriteOptions{}); ErrorCode(err) != "INVALID_TOKEN" || len(bodies) != 2 {
+		t.Errorf("got %v after %d attempts", err, len(bodies))
+	}
+	bodies = nil
+	f.on("GET /crm/v8/org", guarded("another"))
+	if _, err = f.client(t, WithTokenSource(source())).Organization(t.Context()); ErrorCode(err) != "INVALID_TOKEN" || len(bodies) != 2 {
 		t.Errorf("got %v after %d attempts", err, len(bodies))
 	}
 	bodies = nil

@@ -181,6 +181,9 @@ func TestHostileResults(t *testing.T) {
 			if ErrorCode(err) != c.code {
 				t.Fatalf("got %v, want %s", err, c.code)
 			}
+			if name == "an endless quote" && !strings.Contains(err.Error(), "a record is longer than") {
+				t.Errorf("the whole file was gathered: %v", err)
+			}
 			if strings.Contains(err.Error(), "secret") {
 				t.Errorf("a cell is in the error: %v", err)
 			}

@@ -254,7 +254,7 @@ const report = "Email,Last_Name,Company,STATUS,RECORD_ID,ERRORS\n" +
 
 func TestReport(t *testing.T) {
 	f := newFake(t)
-	f.on("GET /v7/crm/org8/bulk-write/1/1.zip", answer(200, string(zipOf(t, "Leads-x.csv", report, "Items-y.csv", "Name,STATUS,RECORD_ID,ERRORS\nq,ADDED,9,\n"))))
+	f.on("GET /v7/crm/org8/bulk-write/1/1.zip", answer(200, string(zipOf(t, "Leads-x.csv", report, "Items-y.csv", "Status,STATUS,RECORD_ID,ERRORS\nOpen,ADDED,9,\n"))))
 	c := f.client(t)
 	for name, u := range map[string]string{"relative": "/v7/crm/org8/bulk-write/1/1.zip", "doubled slash": "//v7/crm/org8/bulk-write/1/1.zip", "absolute": f.URL + "/v7/crm/org8/bulk-write/1/1.zip"} {
 		t.Run(name, func(t *testing.T) {
@@ -275,7 +275,7 @@ func TestReport(t *testing.T) {
 					"Leads-x.csv Email/Last_Name/Company [b@e.com Lee Beta, Inc] updated 5700000000001001002 [] true",
 					"Leads-x.csv Email/Last_Name/Company [c@e.com  Gamma] skipped  [MANDATORY_NOT_FOUND-Company,Last_Name DUPLICATE_DATA-Email] false",
 					"Leads-x.csv Email/Last_Name/Company [d@e.com Kim Delta] unprocessed  [] false",
-					"Items-y.csv Name [q] added 9 [] true",
+					"Items-y.csv Status [Open] added 9 [] true",
 				}
 				if !slices.Equal(got, want) {
 					t.Errorf("got %s", strings.Join(got, "\n"))
@@ -304,5 +304,30 @@ func TestParseRowErrors(t *testing.T) {
 		if !slices.EqualFunc(got, want, func(a, b FieldError) bool { return a.Code == b.Code && slices.Equal(a.Columns, b.Columns) }) {
 			t.Errorf("%q: got %v", cell, got)
 		}
+	}
+}
+
+func TestAnOldAttemptDoesNotReadIntoTheNext(t *testing.T) {
+	body := SeekerBody(strings.NewReader("0123456789"))
+	attempt := func() io.Reader {
+		req, err := http.NewRequest(http.MethodPost, "http://x", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := body.attach(req); err != nil {
+			t.Fatal(err)
+		}
+		return req.Body
+	}
+	first := attempt()
+	if _, err := io.CopyN(io.Discard, first, 3); err != nil {
+		t.Fatal(err)
+	}
+	second := attempt()
+	if n, err := io.Copy(io.Discard, first); n != 0 || !errors.Is(err, errExchangeOver) {
+		t.Errorf("the old attempt read %d bytes, %v", n, err)
+	}
+	if got, err := io.ReadAll(second); string(got) != "0123456789" || err != nil {
+		t.Errorf("the new attempt read %q, %v", got, err)
 	}
 }
