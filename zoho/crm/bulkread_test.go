@@ -41,7 +41,7 @@ func TestCreateBulkRead(t *testing.T) {
 		t.Errorf("sent %s, %v", body, err)
 	}
 	many := And(slices.Repeat([]Criteria{Compare("A", Equal, "b")}, 26)...)
-	odd, empty := Compare("A", Equal, math.Pi), And()
+	odd, empty, wide := Compare("A", Equal, math.Pi), And(), Compare("A", In, make([]string, 21))
 	for name, s := range map[string]BulkReadJobSpec{
 		"no module":         {},
 		"201 fields":        {Module: "Leads", Fields: make([]string, 201)},
@@ -49,6 +49,7 @@ func TestCreateBulkRead(t *testing.T) {
 		"page 501":          {Module: "Leads", Page: 501},
 		"a float compared":  {Module: "Leads", Criteria: &odd},
 		"an empty criteria": {Module: "Leads", Criteria: &empty},
+		"21 values":         {Module: "Leads", Criteria: &wide},
 	} {
 		if _, err := c.CreateBulkRead(t.Context(), s); ErrorCode(err) != CodeInvalidArgument {
 			t.Errorf("%s: %v", name, err)

@@ -69,6 +69,9 @@ func (c Criteria) size() int {
 func (c Criteria) MarshalJSON() ([]byte, error) {
 	if c.operator == "" {
 		value, err := criteriaValue(c.value)
+		if err == nil && (c.comparator == In || c.comparator == NotIn) && valueCount(value) > BulkReadMaxValues {
+			err = fmt.Errorf("%d values; Zoho takes at most %d", valueCount(value), BulkReadMaxValues)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("the value compared with %s: %w", c.field, err)
 		}
@@ -104,4 +107,16 @@ func criteriaValue(v any) (any, error) {
 		return out, nil
 	}
 	return nil, fmt.Errorf("type %T is not supported", v)
+}
+
+func valueCount(v any) int {
+	switch v := v.(type) {
+	case []string:
+		return len(v)
+	case []int64:
+		return len(v)
+	case []json.Number:
+		return len(v)
+	}
+	return 1
 }

@@ -9,24 +9,32 @@ const (
 	PageBulkWriteLimits = "https://www.zoho.com/crm/developer/docs/api/v8/bulk-write/limitations.html"
 )
 
-// Limits of the calls.
+// Limits of the record calls, each from the page of its call beside [PageAPILimits].
 const (
-	MaxRecordsPerWrite  = 100 // insert, update, upsert, delete by ids
-	MaxMassDelete       = 500 // ids of a mass delete
-	MaxRecordsPerPage   = 200 // list records, deleted records
-	MaxListFields       = 50  // fields named in a list call
-	MaxRecordsByPage    = 2_000
-	MaxRecordsByToken   = 100_000
+	MaxRecordsPerWrite = 100     // insert, update, upsert, delete by ids
+	MaxMassDelete      = 500     // ids of a mass delete
+	MaxRecordsPerPage  = 200     // list records, deleted records
+	MaxListFields      = 50      // fields named in a list call
+	MaxRecordsByPage   = 2_000   // reached by page number
+	MaxRecordsByToken  = 100_000 // reached by page token
+	HeavyConcurrency   = 10      // insert, update, upsert of more than 10 records, COQL, sorted lists; every edition
+)
+
+// Limits of bulk write, from [PageBulkWriteLimits]. That page also gives 10,000 rows; every other source has 25,000.
+const (
 	BulkWriteMaxRows    = 25_000     // data rows of one CSV
 	BulkWriteMaxBytes   = 25_000_000 // of the zip; Zoho says 25 MB, the smaller reading is kept
-	BulkWriteMaxColumns = 200
+	BulkWriteMaxColumns = 200        // headers and mappings
+)
+
+// Limits of bulk read, from [PageBulkReadLimits].
+const (
 	BulkReadMaxRows     = 200_000 // per job and page
-	BulkReadMaxFields   = 200
-	BulkReadMaxCriteria = 25
-	BulkReadMaxValues   = 20 // of an in or not_in comparison
-	BulkReadMaxPages    = 500
-	BulkReadsPerMinute  = 10 // result downloads, then a block of one minute
-	HeavyConcurrency    = 10 // insert, update, upsert of more than 10 records, COQL, sorted lists; every edition
+	BulkReadMaxFields   = 200     // selected by name
+	BulkReadMaxCriteria = 25      // comparisons, those of a custom view included
+	BulkReadMaxValues   = 20      // of an in or not_in comparison
+	BulkReadMaxPages    = 500     // by number
+	BulkReadsPerMinute  = 10      // result downloads, then a block of one minute
 )
 
 // License is what the limits depend on. [Organization.License] has it.
