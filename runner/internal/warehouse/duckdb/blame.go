@@ -1,0 +1,49 @@
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sluiceio/sluice/runner"
+)
+
+// diffError keeps an error of the one statement that reads the source until
+// its transaction is over.
+func (p *planner) diffError(ctx context.Context, d planData, err error) error {
+	if ctx.Err() != nil || resourceError("", err) != nil {
+		return err
+	}
+	return &diffFailure{data: d, cause: err}
+}
+
+// diffFailure is an error of the statement that reads the source, still to be
+// blamed on the source or on a mapping.
+type diffFailure struct {
+	data  planData
+	cause error
+}
+
+func (f *diffFailure) Error() string { return firstLine(f.cause.Error()) }
+func (f *diffFailure) Unwrap() error { return f.cause }
+
+// blame finds what made reading the source fail: the source itself, or the
+// first mapping that fails on some row.
+func (p *planner) blame(ctx context.Context, f *diffFailure) error {
+	if strings.Contains(f.cause.Error(), "CSV Error") || strings.Contains(f.cause.Error(), "IO Error") {
+		return sourceError(p.plan.Source, f.cause)
+	}
+	if _, err := p.openSource(ctx, p.plan.Source); err != nil {
+		return err
+	}
+	for _, c := range f.data.Columns {
+		query := fmt.Sprintf("CREATE OR REPLACE TEMP TABLE sluice_blame AS SELECT max(hash(%s)) FROM (SELECT (%s\n) AS __sluice_e%d FROM %s)", c.Text, c.Expression, c.N, sourceView)
+		if err := p.execOne(ctx, query); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return mappingError(runner.Mapping{Field: c.Field}, "it fails on at least one row: "+firstLine(err.Error())+"; TRY_CAST gives null instead", err)
+		}
+	}
+	return sourceError(p.plan.Source, f.cause)
+}

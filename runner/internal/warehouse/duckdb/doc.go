@@ -1,0 +1,36 @@
+// Package duckdb is the embedded warehouse: a [runner.Warehouse] on one DuckDB
+// file.
+//
+// Work is done in SQL, set by set; Go only carries rows to and from
+// connectors. Beside the user's tables the package keeps a schema named sluice:
+//
+//	sluice.state_<sync>     record state: one row for each identifier known
+//	sluice.outbox_<sync>    the outbox of the run under way
+//	sluice.outboxes         which runs have, or had, an outbox, with their reports
+//	sluice.outcome_pending  outcomes of runs under way, in the order they came
+//	sluice.outcome_log      one outcome for each record of each finished run
+//	sluice.outcomes         a view of both: what to query
+//	sluice.stream_state     cursors and counts of inbound streams
+//
+// # Source files
+//
+// The columns of a CSV file are text, exactly as the file has it: nothing is
+// guessed, so leading zeros, 19-digit ids and local date formats survive. A
+// mapping expression casts where another type is wanted. The first line is the
+// header, the delimiter is sniffed, the encoding is UTF-8; an empty field is
+// null and a quoted empty field ("") is an empty text. Parquet files have their
+// own types, JSON files those DuckDB infers.
+//
+// # Text
+//
+// Values leave as canonical text (see [connector.Kind]). DECIMAL keeps its
+// scale; integers wider than 64 bits are decimals; UUID, ENUM, INTERVAL, BIT
+// and TIMETZ are strings; lists, structs, maps and unions are JSON. A FLOAT is
+// written with the digits of a single, so that 0.1 stays 0.1. Sessions run in
+// UTC.
+//
+// # Processes and crashes
+//
+// One process opens a file at a time. What a method reports as done is
+// committed; a process killed at any moment leaves the last committed state.
+package duckdb
