@@ -152,7 +152,7 @@ func ledgerProperty(t *testing.T, open func() runner.Store) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
 	pool := connector.Pool{Name: "p", Capacity: 100, Window: time.Hour}
-	model := model{leases: map[string]int64{}, window: pool.Window}
+	model := model{leases: map[string][]lease{}, window: pool.Window}
 	now := day
 	for step := range 400 {
 		run := fmt.Sprint("run", random.IntN(3))
@@ -161,20 +161,19 @@ func ledgerProperty(t *testing.T, open func() runner.Store) {
 			must(t, store.Release(ctx, run))
 			delete(model.leases, run)
 		case 1:
-			now = now.Add(time.Duration(random.Int64N(int64(8 * time.Minute)))) // below a grant's time
+			now = now.Add(time.Duration(random.Int64N(int64(15 * time.Minute))))
 		case 2, 3, 4:
-			if units := random.Int64N(model.leases[run] + 1); units > 0 {
+			if units := random.Int64N(model.unspent(run, now) + 1); units > 0 {
 				must(t, store.Spend(ctx, "main", run, []connector.Usage{{Pool: "p", Units: units}}, now))
 				model.spend(run, units, now)
 			}
 		default:
 			needed := 1 + random.Int64N(40)
-			before := model.taken(now)
 			g, err := store.Grant(ctx, "main", run, pool, connector.GrantRequest{Pool: "p", Units: needed, Want: needed + random.Int64N(30)}, now)
 			must(t, err)
-			model.leases[run] += g.Units
-			if g.Units == 0 && (!g.RetryAt.After(now) || before == 0) {
-				t.Fatalf("step %d: nothing was granted although %d of 100 are taken: %+v", step, before, g)
+			model.leases[run] = append(model.leases[run], lease{g.Units, g.ExpiresAt})
+			if g.Units == 0 && !g.RetryAt.After(now) {
+				t.Fatalf("step %d: nothing was granted, and no later time to ask again: %+v", step, g)
 			}
 			if g.Units != 0 && g.Units < needed {
 				t.Fatalf("step %d: %d units were granted, %d are needed", step, g.Units, needed)
@@ -193,12 +192,17 @@ func ledgerProperty(t *testing.T, open func() runner.Store) {
 	same(t, pool.Capacity)(store.Left(ctx, "main", pool, now.Add(3*time.Hour)))
 }
 
-// model is a ledger that forgets a lease only by spending and release, and knows
-// every spending by its instant.
+// model is a ledger that knows every spending by its instant, and every lease
+// until it is spent, released or expired: after that no unit of it may be spent.
 type model struct {
-	leases map[string]int64
+	leases map[string][]lease
 	spent  []spending
 	window time.Duration
+}
+
+type lease struct {
+	units   int64
+	expires time.Time
 }
 
 type spending struct {
@@ -206,12 +210,29 @@ type spending struct {
 	units int64
 }
 
-func (m *model) spend(run string, units int64, at time.Time) {
-	m.leases[run] -= units
-	m.spent = append(m.spent, spending{at, units})
+// unspent counts what a run may still spend.
+func (m *model) unspent(run string, now time.Time) int64 {
+	var sum int64
+	for _, l := range m.leases[run] {
+		if now.Before(l.expires) {
+			sum += l.units
+		}
+	}
+	return sum
 }
 
-// taken counts what was spent within the window before now, and all leases.
+func (m *model) spend(run string, units int64, at time.Time) {
+	m.spent = append(m.spent, spending{at, units})
+	for i, l := range m.leases[run] {
+		if at.Before(l.expires) {
+			part := min(units, l.units)
+			m.leases[run][i].units -= part
+			units -= part
+		}
+	}
+}
+
+// taken counts what was spent within the window before now, and what may be.
 func (m *model) taken(now time.Time) int64 {
 	var sum int64
 	for _, s := range m.spent {
@@ -219,8 +240,8 @@ func (m *model) taken(now time.Time) int64 {
 			sum += s.units
 		}
 	}
-	for _, units := range m.leases {
-		sum += units
+	for run := range m.leases {
+		sum += m.unspent(run, now)
 	}
 	return sum
 }
