@@ -2,6 +2,7 @@ package zohosim
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -51,7 +52,23 @@ type coqlAnswer struct {
 type columnReason struct {
 	Column string `json:"column_name,omitempty"`
 	Reason string `json:"reason,omitempty"`
-	Near   string `json:"near,omitempty"`
+}
+
+// parseDetails locates a syntax error, as Zoho does by line and column.
+type parseDetails struct {
+	Near   string `json:"near"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+func syntaxError(query string, err error) *apiError {
+	near := ""
+	if e, ok := errors.AsType[*coqlError](err); ok {
+		near = e.near
+	}
+	before := query[:max(strings.Index(query, near), 0)]
+	d := parseDetails{near, 1 + strings.Count(before, "\n"), 1 + len(before) - (strings.LastIndexByte(before, '\n') + 1)}
+	return bad("SYNTAX_ERROR", "error occurred while parsing the query").with(d)
 }
 
 func runCOQL(c *call) reply {
@@ -61,7 +78,7 @@ func runCOQL(c *call) reply {
 	}
 	q, err := parseCOQL(b.Query)
 	if err != nil {
-		return bad("SYNTAX_ERROR", "error occurred while parsing the query").with(columnReason{Near: err.Error()}).reply()
+		return syntaxError(b.Query, err).reply()
 	}
 	s := c.sim.store
 	s.mu.RLock()
