@@ -1,0 +1,140 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// retryTransport repeats requests that are safe to repeat: those with an
+// idempotent method (RFC 9110, section 9.2.2), those declared safe, any that
+// was answered 429 (which says that it was not carried out), and any for which
+// no connection was made.
+type retryTransport struct {
+	next   http.RoundTripper
+	safe   matcherSet
+	retry  Retry
+	limits *limiter
+}
+
+func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	safe := isSafe(r, t.safe)
+	for attempt := 1; ; attempt++ {
+		resp, err := t.next.RoundTrip(r)
+		if attempt >= t.retry.MaxAttempts || r.Context().Err() != nil || !worthRepeating(resp, err, safe) {
+			return resp, err
+		}
+		again, ok := rewind(r)
+		if !ok {
+			return resp, err
+		}
+		pause := t.pause(resp, attempt)
+		if e := t.wait(r, resp, pause); e != nil {
+			closeBody(again)
+			if resp != nil {
+				return resp, nil // the answer says more than "no time left"
+			}
+			return nil, errors.Join(err, e)
+		}
+		if resp != nil {
+			drain(resp)
+		}
+		r = again
+	}
+}
+
+func isSafe(r *http.Request, declared matcherSet) bool {
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return isIdempotent(r.Context()) || declared.fits(r)
+}
+
+func worthRepeating(resp *http.Response, err error, safe bool) bool {
+	if err != nil {
+		var own *connector.Error
+		if errors.As(err, &own) { // ours: a limit, a token, a refused host
+			return false
+		}
+		var dial *net.OpError
+		return safe || errors.As(err, &dial) && dial.Op == "dial"
+	}
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return safe
+	}
+	return false
+}
+
+// pause is the server's own delay, or one that doubles with each attempt, plus
+// or minus a quarter so that workers do not come back all at once.
+func (t *retryTransport) pause(resp *http.Response, attempt int) time.Duration {
+	if d, ok := retryAfter(resp); ok {
+		return d
+	}
+	d := min(t.retry.Base<<(attempt-1), t.retry.Max)
+	return d*3/4 + rand.N(d/2+1)
+}
+
+// retryAfter reads the header of RFC 9110, section 10.2.3.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	if resp == nil {
+		return 0, false
+	}
+	v := resp.Header.Get("Retry-After")
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second, true
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(time.Until(at), 0), true
+	}
+	return 0, false
+}
+
+// wait pauses this request; after a 429, every worker of its category.
+func (t *retryTransport) wait(r *http.Request, resp *http.Response, pause time.Duration) error {
+	if resp != nil && resp.StatusCode == http.StatusTooManyRequests {
+		t.limits.pause(r, time.Now().Add(pause))
+	}
+	why := "the app could not be reached"
+	if resp != nil {
+		why = "the app answered " + strconv.Itoa(resp.StatusCode)
+	}
+	return t.limits.sleep(r.Context(), pause, connector.WaitingRetry, "waiting before trying again: "+why)
+}
+
+// drain reads a small rest of the body, so that its connection can be used again.
+func drain(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, peekLimit) // the connection is merely not reused
+	resp.Body.Close()
+}
+
+// sleep waits for d, unless that would outlast the deadline or the longest wait
+// allowed: then it fails at once.
+func (l *limiter) sleep(ctx context.Context, d time.Duration, waiting connector.Waiting, activity string) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	if err := l.affordable(ctx, d, waiting); err != nil {
+		return err
+	}
+	l.tell(ctx, waiting, activity, time.Now().Add(d))
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
