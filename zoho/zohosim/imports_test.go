@@ -1,7 +1,7 @@
 package zohosim
 
 import (
-	"go/parser"
+	goparser "go/parser"
 	"go/token"
 	"path/filepath"
 	"slices"
@@ -21,7 +21,7 @@ func TestImports(t *testing.T) {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		f, err := goparser.ParseFile(token.NewFileSet(), name, nil, goparser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)
 		}
