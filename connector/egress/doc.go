@@ -4,7 +4,7 @@
 // tells nobody a secret.
 //
 // [New] composes it from small [http.RoundTripper]s, each with one concern; the
-// order is argued in chain.go. What concerns the host of a sync (usage,
+// order is argued in egress.go. What concerns the host of a sync (usage,
 // progress while waiting, grants of budget) goes to the [connector.Host] in the
 // request's context, so one [Client] serves all calls of a session.
 package egress
