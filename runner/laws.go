@@ -131,9 +131,9 @@ func clean(text string, limit int) string {
 	if len(text) > limit {
 		text = text[:limit]
 	}
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ToValidUTF8(text, "?")
 	if strings.IndexByte(text, 0) >= 0 {
-		text = strings.ReplaceAll(text, "\x00", "\uFFFD")
+		text = strings.ReplaceAll(text, "\x00", "?")
 	}
 	return text
 }

@@ -101,13 +101,9 @@ func mappedFields(schema *connector.Schema) []connector.MappedField {
 	return fields
 }
 
-// round sends what has no final outcome yet through one conversation, and brings
-// the books of its tickets in order.
-func (r *outboundRun) round() (roundEnd, error) {
-	open, err := r.openTickets()
-	if err != nil {
-		return roundEnd{}, err
-	}
+// round sends what has no final outcome yet through one conversation, open
+// tickets first, and brings the books of its tickets in order.
+func (r *outboundRun) round(open []connector.Ticket) (roundEnd, error) {
 	if r.handle == nil {
 		if err := r.spawn(); err != nil {
 			return roundEnd{err: err}, nil

@@ -33,6 +33,8 @@ type roundEnd struct {
 	retryAfter time.Duration
 	// lost counts the records that were neither settled nor held by a ticket.
 	lost int64
+	// unpulled counts the records the connector did not ask for.
+	unpulled int64
 	// open counts the tickets still to be finished by the app.
 	open int
 }
@@ -62,6 +64,9 @@ func (j *judge) decide(end roundEnd, stopped *connector.Error, left time.Duratio
 	}
 	if end.lost > 0 {
 		return verdict{err: defect("it ended without an outcome for %d records", end.lost)}
+	}
+	if end.unpulled > 0 {
+		return verdict{err: defect("it returned without having asked for %d records", end.unpulled)}
 	}
 	if end.retries == 0 && end.open == 0 {
 		return verdict{}
@@ -105,9 +110,13 @@ func (j *judge) again(asked, left time.Duration, err *connector.Error) verdict {
 
 // rounds goes through the outbox until the judge has had enough.
 func (r *outboundRun) rounds() (verdict, error) {
+	open, err := r.openTickets()
+	if err != nil {
+		return verdict{}, err
+	}
 	var judge judge
-	for r.pending() {
-		end, err := r.round()
+	for r.pending() || len(open) > 0 {
+		end, err := r.round(open)
 		if err != nil {
 			return verdict{}, err
 		}
@@ -115,8 +124,12 @@ func (r *outboundRun) rounds() (verdict, error) {
 			end.err = r.lastWords(end.err)
 			r.dismiss()
 		}
-		if _, err := r.recount(); err != nil {
+		unsettled, err := r.recount()
+		if err != nil {
 			return verdict{}, err
+		}
+		if end.open == 0 {
+			end.unpulled = max(0, unsettled-end.lost)
 		}
 		v := judge.decide(end, r.stop.why(), r.timeLeft())
 		if !v.again {
@@ -125,6 +138,9 @@ func (r *outboundRun) rounds() (verdict, error) {
 		r.log.Info("another round", "wait", v.wait, "retries", end.retries, "tickets", end.open, "after", v.err)
 		if stopped := r.pause(v.wait); stopped != nil {
 			return verdict{err: stopped}, nil
+		}
+		if open, err = r.openTickets(); err != nil {
+			return verdict{}, err
 		}
 	}
 	return verdict{}, nil

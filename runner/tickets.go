@@ -40,6 +40,7 @@ func (c *conversation) Ticket(_ context.Context, ticket connector.Ticket) error 
 	if ticket.State == connector.TicketDone {
 		return c.ticketDone(ticket)
 	}
+	ticket.Seqs = c.seqsOf(ticket)
 	// Durable first, known second: a ticket whose journal failed is none.
 	if err := c.run.journal(ticket); err != nil {
 		return c.fail(err)
@@ -66,7 +67,10 @@ func (c *conversation) refuse(ticket connector.Ticket) *connector.Error {
 	if known != nil && order < ticketOrder[known.ticket.State] {
 		return defect("ticket %s went back from %s to %s", ticket.ID, known.ticket.State, ticket.State)
 	}
-	if known != nil && slices.Equal(known.ticket.Seqs, ticket.Seqs) || ticket.State == connector.TicketDone {
+	if known != nil && ticket.Seqs != nil && !slices.Equal(known.ticket.Seqs, ticket.Seqs) {
+		return defect("ticket %s went from %s to %s with other records than before", ticket.ID, known.ticket.State, ticket.State)
+	}
+	if known != nil {
 		return nil
 	}
 	for _, r := range ticket.Seqs {
@@ -81,24 +85,28 @@ func (c *conversation) refuse(ticket connector.Ticket) *connector.Error {
 // by the newest one alone, as when a refused batch is split.
 func (c *conversation) take(ticket connector.Ticket) {
 	known := c.tickets[ticket.ID]
-	if known == nil {
-		known = &openTicket{left: newSeqSet()}
-		c.tickets[ticket.ID] = known
-		c.order = append(c.order, ticket.ID)
-		c.run.update(func(r *Run) { r.Tickets++ })
+	if known != nil {
+		known.ticket = ticket
+		return
 	}
-	if !slices.Equal(known.ticket.Seqs, ticket.Seqs) {
-		known.left = newSeqSet(ticket.Seqs...)
-		for id, other := range c.tickets {
-			if id == ticket.ID {
-				continue
-			}
-			for _, r := range ticket.Seqs {
-				other.left.remove(r)
-			}
+	for _, other := range c.tickets {
+		for _, r := range ticket.Seqs {
+			other.left.remove(r)
 		}
 	}
-	known.ticket = ticket
+	c.tickets[ticket.ID] = &openTicket{ticket: ticket, left: newSeqSet(ticket.Seqs...)}
+	c.order = append(c.order, ticket.ID)
+	c.run.update(func(r *Run) { r.Tickets++ })
+}
+
+// seqsOf returns the records of a ticket; those said once need not be said again.
+func (c *conversation) seqsOf(ticket connector.Ticket) []connector.SeqRange {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.tickets[ticket.ID]; known != nil {
+		return known.ticket.Seqs
+	}
+	return ticket.Seqs
 }
 
 // ticketDone ends a ticket, after the outcomes sent before are durable. A ticket

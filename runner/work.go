@@ -99,9 +99,14 @@ func (w *work) snapshot() Run {
 	return run
 }
 
-// save writes the run down.
+// save writes the run down. The causes of errors stay behind: they are Go values
+// of this process.
 func (w *work) save() error {
 	run := w.snapshot()
+	run.Error = withoutCause(run.Error)
+	for i := range run.Streams {
+		run.Streams[i].Error = withoutCause(run.Streams[i].Error)
+	}
 	if err := w.engine.store.SaveRun(w.ctx, run); err != nil {
 		return fmt.Errorf("writing down run %s: %w", run.ID, err)
 	}
@@ -159,4 +164,13 @@ func (w *work) blame(defect *connector.Error) {
 			r.Error = defect
 		}
 	})
+}
+
+func withoutCause(e *connector.Error) *connector.Error {
+	if e == nil || e.Cause == nil {
+		return e
+	}
+	c := *e
+	c.Cause = nil
+	return &c
 }
