@@ -98,7 +98,13 @@ type Endpoint struct {
 
 // Endpoint gathers the credentials for a base URL, with a fresh grant code of all scopes.
 func (s *Sim) Endpoint(base string) Endpoint {
-	return Endpoint{BaseURL: base, ClientID: s.ClientID(), ClientSecret: s.ClientSecret(), RefreshToken: s.RefreshToken(), GrantCode: s.NewGrantCode(""), OrgID: s.org.zgid}
+	e := s.endpoint(base)
+	e.GrantCode = s.NewGrantCode("")
+	return e
+}
+
+func (s *Sim) endpoint(base string) Endpoint {
+	return Endpoint{BaseURL: base, ClientID: s.ClientID(), ClientSecret: s.ClientSecret(), RefreshToken: s.RefreshToken(), OrgID: s.org.zgid}
 }
 
 type adminState struct {
@@ -137,8 +143,7 @@ const recentJobs = 200
 
 func (s *Sim) state(base string) adminState {
 	c := s.conf.Load()
-	st := adminState{Endpoint: s.Endpoint(base), Now: s.Now(), Edition: c.Edition, Users: c.Users, Credits: s.Credits(), Counters: s.Counters(), Faults: s.Faults()}
-	st.GrantCode = ""
+	st := adminState{Endpoint: s.endpoint(base), Now: s.Now(), Edition: c.Edition, Users: c.Users, Credits: s.Credits(), Counters: s.Counters(), Faults: s.Faults()}
 	s.store.mu.RLock()
 	for _, t := range s.store.order {
 		st.Modules = append(st.Modules, adminModule{t.APIName, t.live, len(t.removed), t.writes})

@@ -122,14 +122,13 @@ type typeWire struct {
 }
 
 type licenseWire struct {
-	Paid         bool    `json:"paid"`
-	PaidType     string  `json:"paid_type"`
-	Users        int     `json:"users_license_purchased"`
-	PortalUsers  int     `json:"portal_users_license_purchased"`
-	PaidExpiry   *string `json:"paid_expiry"`
-	TrialType    *string `json:"trial_type"`
-	TrialExpiry  *string `json:"trial_expiry"`
-	TrialEnabled bool    `json:"-"`
+	Paid        bool    `json:"paid"`
+	PaidType    string  `json:"paid_type"`
+	Users       int     `json:"users_license_purchased"`
+	PortalUsers int     `json:"portal_users_license_purchased"`
+	PaidExpiry  *string `json:"paid_expiry"`
+	TrialType   *string `json:"trial_type"`
+	TrialExpiry *string `json:"trial_expiry"`
 }
 
 func getOrg(c *call) reply {

@@ -48,29 +48,25 @@ type readJob struct {
 	fileType string
 }
 
-func readError(e *apiError) reply {
-	return e.reply()
-}
-
 func createBulkRead(c *call) reply {
 	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/json") {
-		return readError(fail(http.StatusUnsupportedMediaType, "MEDIA_TYPE_NOT_SUPPORTED", "Media type is not supported"))
+		return fail(http.StatusUnsupportedMediaType, "MEDIA_TYPE_NOT_SUPPORTED", "Media type is not supported").reply()
 	}
 	var q readRequest
 	switch err := c.decode(&q); {
 	case err == errEmptyBody:
-		return readError(bad("REQUEST_BODY_IS_EMPTY", "Request body is empty"))
+		return bad("REQUEST_BODY_IS_EMPTY", "Request body is empty").reply()
 	case err != nil:
-		return readError(bad("REQUEST_BODY_NOT_READABLE", "Request body is not readable"))
+		return bad("REQUEST_BODY_NOT_READABLE", "Request body is not readable").reply()
 	case q.Query == nil:
-		return readError(bad("MANDATORY_NOT_FOUND", "required field not found").with(criterionDetails{APIName: "query"}))
+		return bad("MANDATORY_NOT_FOUND", "required field not found").with(criterionDetails{APIName: "query"}).reply()
 	}
 	if err := q.Callback.check(); err != nil {
-		return readError(err)
+		return err.reply()
 	}
 	rj, err := c.planRead(&q)
 	if err != nil {
-		return readError(err)
+		return err.reply()
 	}
 	if !c.token.allows(c.moduleNeed(rj.table.APIName, "READ")) {
 		return errScope().reply()

@@ -1,7 +1,6 @@
 package zohosim
 
 import (
-	"net/http"
 	"regexp"
 	"strings"
 )
@@ -68,7 +67,7 @@ func routes() []route {
 		on("POST /crm/bulk/{v}/write", scope("bulk", "CREATE"), createBulkWrite).costing(credits(500)),
 		on("GET /crm/bulk/{v}/write/{id}", scope("bulk", "CREATE", "READ"), getBulkWrite),
 		on("GET /{v}/crm/{org}/bulk-write/{id}/{file}", scope("bulk", "CREATE", "READ"), downloadBulkWrite),
-		on("POST /crm/bulk/{v}/read", scope("bulk", "READ", "CREATE"), createBulkRead).costing(credits(50)),
+		on("POST /crm/bulk/{v}/read", scope("bulk", "READ"), createBulkRead).costing(credits(50)),
 		on("GET /crm/bulk/{v}/read/{id}", scope("bulk", "READ"), getBulkRead),
 		on("GET /crm/bulk/{v}/read/{id}/result", scope("bulk", "READ"), downloadBulkRead),
 
@@ -137,5 +136,3 @@ func collapse(path string) string {
 	}
 	return path
 }
-
-func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
