@@ -1,0 +1,31 @@
+// Package zoho is the Zoho CRM connector of Sluice: it translates between the
+// vocabulary of package connector and the client in zoho/crm.
+//
+// # Outbound
+//
+// Records are written to one module per sync. A chunk of up to 25,000 records
+// becomes one bulk write job: rendered as CSV into a zip, uploaded, journaled
+// with a ticket, submitted, polled, and its report read back into one outcome
+// per record. Chunks that are cheaper as record calls (1 credit per 10
+// records against 500 for a job) go through the records API instead, and
+// deletions always do.
+//
+// # Inbound
+//
+// A stream is a module, read with bulk read jobs page by page. Incremental
+// reads use a half-open window of Modified_Time that ends at the run's start;
+// every page ends in a checkpoint from which a later run can go on. Deleted
+// records arrive as tombstones.
+//
+// # Where things are
+//
+// manifest.go, connection.go, forms.go and options.go say what the connector
+// is and what it asks; session.go, tokens.go and zone.go hold what a session
+// shares; connect.go logs in; limits.go turns Zoho's tables into
+// limits; catalog.go and schema.go describe modules; plan.go, cells.go,
+// write.go, bulk.go, poll.go, report.go and records.go write; read.go, rows.go, window.go
+// and values.go read; errors.go is the one table from Zoho's codes to classes.
+//
+// Facts about Zoho are sourced where they are used; most of them live in
+// package crm.
+package zoho

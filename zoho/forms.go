@@ -1,0 +1,135 @@
+package zoho
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/zoho/crm"
+)
+
+// Fields of the outbound and inbound forms.
+const (
+	fieldModule      = "module"
+	fieldUnique      = "unique_field"
+	fieldIgnoreEmpty = "ignore_empty"
+	fieldPath        = "path"
+	fieldBatchSize   = "batch_size"
+	fieldConcurrency = "concurrency"
+	fieldOverlap     = "overlap_seconds"
+)
+
+// Roads a chunk of records can take.
+const (
+	pathAuto    = "auto"
+	pathBulk    = "bulk"
+	pathRecords = "records"
+)
+
+// Defaults of the knobs. Five jobs at once keep the upload, Zoho's work and
+// the download of reports overlapping without leaning on the organisation's
+// concurrency; jobs themselves hold no slot.
+const (
+	defaultBatchSize   = crm.BulkWriteMaxRows
+	defaultConcurrency = 5
+	maxConcurrency     = 10
+	// defaultOverlap re-reads the last seconds before the cursor: Modified_Time
+	// has second precision and is stamped before a record becomes visible.
+	defaultOverlap = 60
+)
+
+// OutboundForm asks for module, unique field and mapping, each dependent on
+// the one before.
+func (s *session) OutboundForm(_ context.Context, request connector.FormRequest) (connector.Form, error) {
+	fields := []connector.Field{{
+		Name: fieldModule, Kind: connector.FieldDropdown, Label: "Module", Required: true, OptionSource: sourceModules, ReloadOnChange: true,
+		Help: "The module to write to. Only modules that the connected user may write in this way are listed.",
+	}}
+	chosen := []connector.Condition{{Field: fieldModule}}
+	if f, ok := uniqueQuestion(request.Strategy); ok {
+		f.DependsOn = chosen
+		fields = append(fields, f)
+	}
+	if request.Strategy != strategyDelete {
+		fields = append(fields, connector.Field{
+			Name: fieldIgnoreEmpty, Kind: connector.FieldCheckbox, Label: "Leave fields alone where the value is empty", Default: []string{"false"}, DependsOn: chosen,
+			Help: "Otherwise an empty value clears the field of an existing record.",
+		})
+		fields = append(fields, expertFields(chosen)...)
+	}
+	form := connector.Form{Fields: fields}
+	if module := request.Answers.Get(fieldModule); module != "" {
+		form.Mapper = &connector.Mapper{Fields: &connector.FieldMapper{OptionSource: sourceFields, Label: module + " fields"}}
+	}
+	return form, nil
+}
+
+// uniqueQuestion is how a strategy asks by what records are recognised.
+func uniqueQuestion(strategy string) (connector.Field, bool) {
+	f := connector.Field{Name: fieldUnique, Kind: connector.FieldDropdown, OptionSource: sourceUnique, ReloadOnChange: true}
+	switch strategy {
+	case strategyUpdate, strategyUpsert, strategyMirror:
+		f.Label, f.Required = "Unique field", true
+		f.Help = "Records are recognised by this field, which must be mapped. Only fields that Zoho keeps unique are listed."
+	case strategyCreate:
+		f.Label = "Skip records that exist, by"
+		f.Help = "With a unique field, a record that exists already is left alone and counts as done, and a run that was cut off repeats itself safely. " +
+			"Without, records whose creation was cut off are in doubt."
+	default:
+		return f, false
+	}
+	return f, true
+}
+
+func expertFields(chosen []connector.Condition) []connector.Field {
+	one, batch, workers := 1.0, float64(crm.BulkWriteMaxRows), float64(maxConcurrency)
+	return []connector.Field{
+		{
+			Name: fieldPath, Kind: connector.FieldRadio, Label: "Way of writing", Default: []string{pathAuto}, DependsOn: chosen,
+			Help: "A bulk job costs " + strconv.Itoa(crm.Cost(crm.OpBulkWriteCreate, 0)) + " credits whatever its size, record calls one credit for ten records.",
+			Options: []connector.Option{
+				{Value: pathAuto, Label: "Whichever is cheaper"}, {Value: pathBulk, Label: "Always bulk jobs"}, {Value: pathRecords, Label: "Always record calls"},
+			},
+		},
+		{
+			Name: fieldBatchSize, Kind: connector.FieldNumber, Label: "Records per job", Default: []string{strconv.Itoa(defaultBatchSize)}, DependsOn: chosen,
+			Help: "Zoho takes at most 25,000.", Validation: connector.Validation{Min: &one, Max: &batch},
+		},
+		{
+			Name: fieldConcurrency, Kind: connector.FieldNumber, Label: "Jobs at once", Default: []string{strconv.Itoa(defaultConcurrency)}, DependsOn: chosen,
+			Validation: connector.Validation{Min: &one, Max: &workers},
+		},
+	}
+}
+
+// InboundForm asks for the overlap of incremental reads only; what to read is
+// chosen by stream.
+func (s *session) InboundForm(context.Context, connector.FormRequest) (connector.Form, error) {
+	zero, hour, workers, one := 0.0, 3600.0, float64(maxConcurrency), 1.0
+	return connector.Form{Fields: []connector.Field{
+		{
+			Name: fieldOverlap, Kind: connector.FieldNumber, Label: "Overlap in seconds", Default: []string{strconv.Itoa(defaultOverlap)},
+			Help:       "An incremental read begins this long before the last one ended, so that a record stamped early and shown late is not missed.",
+			Validation: connector.Validation{Min: &zero, Max: &hour},
+		},
+		{
+			Name: fieldConcurrency, Kind: connector.FieldNumber, Label: "Modules at once", Default: []string{strconv.Itoa(defaultConcurrency)},
+			Validation: connector.Validation{Min: &one, Max: &workers},
+		},
+	}}, nil
+}
+
+// number reads a whole-number answer within bounds.
+func number(answers connector.Answers, field string, def, low, high int) (int, error) {
+	text := answers.Get(field)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		e := connector.Errorf(connector.ClassConfig, "INVALID_ANSWER", "%s must be a whole number from %d to %d", field, low, high)
+		e.Fields = []connector.FieldViolation{{Field: field, Description: "from " + strconv.Itoa(low) + " to " + strconv.Itoa(high)}}
+		return 0, e
+	}
+	return n, nil
+}

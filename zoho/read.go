@@ -1,0 +1,301 @@
+package zoho
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/zoho/crm"
+)
+
+// jobTries is how many jobs are created for one page before a failure that
+// seemed passing is taken as final.
+const jobTries = 3
+
+// SyncInbound reads the selected modules.
+func (s *session) SyncInbound(ctx context.Context, sync connector.InboundSync, stream connector.InboundStream) error {
+	ctx = connector.WithHost(ctx, stream)
+	s.tokens.tell(ctx, stream)
+	s.catalog.forget()
+	workers, err := number(sync.Answers, fieldConcurrency, defaultConcurrency, 1, maxConcurrency)
+	if err != nil {
+		return err
+	}
+	overlap, err := number(sync.Answers, fieldOverlap, defaultOverlap, 0, 3600)
+	if err != nil {
+		return err
+	}
+	r := &streamReader{session: s, overlap: time.Duration(overlap) * time.Second}
+	managed := connector.ManagedInbound{Concurrency: workers, Read: r.read}
+	return managed.Run(ctx, sync, stream)
+}
+
+// streamReader reads streams of one inbound sync.
+type streamReader struct {
+	session *session
+	overlap time.Duration
+}
+
+// reading is one stream being read.
+type reading struct {
+	*streamReader
+	module crm.Module
+	all    []crm.Field // of the module
+	fields []crm.Field // the columns, without the id
+	zone   *time.Location
+	out    *connector.StreamWriter
+	state  readState
+	begun  []connector.Column
+	chosen bool // the fields were selected by name
+	sent   bool // rows of the present page were sent
+	done   int64
+}
+
+// read reads one stream up to the run's start and returns its final state.
+func (r *streamReader) read(ctx context.Context, selection connector.StreamSelection, out *connector.StreamWriter) (string, error) {
+	g, err := r.prepare(ctx, selection, out)
+	if err != nil {
+		return "", err
+	}
+	upTo := out.Sync().StartedAt.UTC().Truncate(time.Second)
+	full := selection.Mode == connector.ReadFullRefresh
+	since := g.state.Cursor
+	for {
+		if g.state.Open == nil {
+			if !full && !g.state.Cursor.Before(upTo) {
+				break
+			}
+			if err := g.choose(selection); err != nil {
+				return "", err
+			}
+			g.state.open(selection.Mode, upTo, r.overlap, fieldNames(g.fields))
+		}
+		if err := g.pages(ctx); err != nil {
+			return "", err
+		}
+		g.state.Cursor, g.state.Open = g.state.Open.To, nil
+		if full {
+			return g.state.text(), nil
+		}
+	}
+	if err := g.deleted(ctx, since); err != nil {
+		return "", err
+	}
+	return g.state.text(), nil
+}
+
+func (r *streamReader) prepare(ctx context.Context, selection connector.StreamSelection, out *connector.StreamWriter) (*reading, error) {
+	s := r.session
+	g := &reading{streamReader: r, out: out, chosen: len(selection.Fields) > 0}
+	modules, err := s.catalog.modules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if g.module, err = readableModule(modules, selection.Name); err != nil {
+		return nil, err
+	}
+	if g.state, err = parseState(selection.State); err != nil {
+		return nil, err
+	}
+	if o := g.state.Open; o != nil && o.Full != (selection.Mode == connector.ReadFullRefresh) {
+		g.state.Open = nil // the mode was changed in the middle of a read
+	}
+	if g.all, err = s.catalog.fields(ctx, selection.Name); err != nil {
+		return nil, err
+	}
+	if selection.Mode == connector.ReadIncremental && !hasCursor(g.all) {
+		return nil, connector.Errorf(connector.ClassConfig, "NO_CURSOR", "the stream %s has no %s and can only be read in full", selection.Name, cursorField)
+	}
+	if g.zone, err = s.zone.get(ctx, s.client); err != nil {
+		return nil, err
+	}
+	return g, g.choose(selection)
+}
+
+// choose decides the columns: those selected, or all. A read that goes on keeps
+// the columns it began with, since a page token is bound to them.
+func (g *reading) choose(selection connector.StreamSelection) error {
+	wanted := selection.Fields
+	g.fields = nil
+	if o := g.state.Open; o != nil {
+		wanted = o.Fields
+	}
+	for _, f := range g.all {
+		if readable(f) && (len(wanted) == 0 || slices.Contains(wanted, f.APIName)) {
+			g.fields = append(g.fields, f)
+		}
+	}
+	for _, name := range wanted {
+		if name != idField && !slices.ContainsFunc(g.fields, func(f crm.Field) bool { return f.APIName == name }) {
+			if g.state.Open != nil { // a field went away in the middle of a read: begin anew
+				g.state.Open = nil
+				return g.choose(selection)
+			}
+			return configError("UNKNOWN_FIELD", name, "choose a field of the list", "the field %s of stream %s does not exist or cannot be read", name, g.module.APIName)
+		}
+	}
+	if len(g.fields) == 0 {
+		g.fields = keepOne(g.all)
+	}
+	if len(g.fields) > crm.BulkReadMaxFields {
+		return configError("TOO_MANY_FIELDS", "fields", "choose at most 200 fields", "the stream %s has %d fields selected; Zoho reads %d at once", g.module.APIName, len(g.fields), crm.BulkReadMaxFields)
+	}
+	return nil
+}
+
+// keepOne finds a field to ask for when only the id is wanted: asking for no
+// field is asking for all.
+func keepOne(all []crm.Field) []crm.Field {
+	for _, f := range all {
+		if readable(f) {
+			return []crm.Field{f}
+		}
+	}
+	return nil
+}
+
+func fieldNames(fields []crm.Field) []string {
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		out[i] = f.APIName
+	}
+	return out
+}
+
+// pages reads the open window page by page, each ending in a checkpoint.
+func (g *reading) pages(ctx context.Context) error {
+	restarted := false
+	for {
+		job, err := g.page(ctx)
+		if g.tokenRefused(err) && !restarted {
+			restarted = true
+			g.state.Open.restart()
+			continue
+		}
+		if err != nil {
+			return translate(err, "reading "+g.module.APIName)
+		}
+		if !g.state.Open.next(job) {
+			return nil // the caller's state says that the window is read
+		}
+		if err := g.checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// tokenRefused reports whether Zoho no longer takes the page token; it lasts 24
+// hours and belongs to the user.
+func (g *reading) tokenRefused(err error) bool {
+	return !g.sent && g.state.Open.Token != "" && isCode(err, "EXPIRED_VALUE", "TOKEN_BOUND_DATA_MISMATCH", "INVALID_DATA")
+}
+
+func (g *reading) checkpoint(ctx context.Context) error {
+	return g.out.Checkpoint(ctx, g.state.text())
+}
+
+// page reads one page: creates its job where there is none, waits, downloads
+// and sends the rows. What is lost on Zoho's side before the first row was
+// sent (an expired result, a failed job, a torn file) is made again.
+func (g *reading) page(ctx context.Context) (crm.BulkReadJob, error) {
+	g.sent = false
+	for try := 1; ; try++ {
+		job, err := g.attempt(ctx)
+		if err == nil {
+			return job, nil
+		}
+		again := crm.IsNotFound(err) && !isCode(err, "EXPIRED_VALUE") || damaged(err)
+		if isUnfinished(err) || g.sent || !again || try == jobTries || ctx.Err() != nil {
+			return job, err
+		}
+		if crm.IsNotFound(err) || isJobFailure(err) {
+			g.state.Open.Job = ""
+		}
+		if err := sleep(ctx, g.session.config.firstPoll); err != nil {
+			return job, err
+		}
+	}
+}
+
+func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
+	o := g.state.Open
+	if o.Job == "" {
+		spec := crm.BulkReadJobSpec{Module: g.module.APIName, Fields: fieldNames(g.fields), Criteria: o.criteria(), Page: o.Page, PageToken: o.Token}
+		id, err := g.session.client.CreateBulkRead(ctx, spec)
+		if err != nil && g.leaveOut(err) {
+			return g.attempt(ctx)
+		}
+		if err != nil {
+			return crm.BulkReadJob{}, err
+		}
+		o.Job = id
+		// A crash from here on finds the job again instead of paying for another.
+		if err := g.checkpoint(ctx); err != nil {
+			return crm.BulkReadJob{}, err
+		}
+	}
+	job, err := g.await(ctx, o.Job)
+	if err != nil {
+		return job, err
+	}
+	rows, err := g.session.client.OpenBulkRead(ctx, job)
+	if err != nil {
+		return job, err
+	}
+	return job, errors.Join(g.rows(ctx, job, rows), rows.Close())
+}
+
+// leaveOut takes a field out of a read of all fields that Zoho lists and yet
+// refuses to read, and says so. A field that was asked for by name is not left
+// out in silence: then the stream fails.
+func (g *reading) leaveOut(err error) bool {
+	z, ok := errors.AsType[*crm.Error](err)
+	if !ok || g.chosen || g.state.Open.Token != "" || !isCode(err, "FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE") {
+		return false
+	}
+	name := detailField(z.Details)
+	at := slices.IndexFunc(g.fields, func(f crm.Field) bool { return f.APIName == name })
+	if at < 0 || len(g.fields) == 1 {
+		return false
+	}
+	g.fields = slices.Delete(g.fields, at, at+1)
+	g.state.Open.Fields = fieldNames(g.fields)
+	g.out.Progress("reading "+g.module.APIName+" without field "+name+", which Zoho cannot read in bulk", connector.WaitingNone, time.Time{}, g.done, 0)
+	return true
+}
+
+// jobFailure is a job that Zoho could not finish.
+type jobFailure struct{ cause *crm.Error }
+
+func (e *jobFailure) Error() string { return "the bulk read job failed: " + e.cause.Error() }
+func (e *jobFailure) Unwrap() error { return e.cause }
+
+func isJobFailure(err error) bool {
+	_, ok := errors.AsType[*jobFailure](err)
+	return ok
+}
+
+func isUnfinished(err error) bool {
+	e, ok := errors.AsType[*connector.Error](err)
+	return ok && e.Code == "JOB_UNFINISHED"
+}
+
+// await polls a job to its end.
+func (g *reading) await(ctx context.Context, id string) (job crm.BulkReadJob, err error) {
+	err = g.session.poll(ctx, g.out.Sync().Deadline, func() (bool, error) {
+		j, err := g.session.client.BulkRead(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		job = j
+		return j.State.Ended(), nil
+	}, func(until time.Time) {
+		g.out.Progress("polling bulk read job "+id, connector.WaitingApp, until, g.done, 0)
+	})
+	if err == nil && job.State == crm.JobFailed {
+		err = &jobFailure{job.Failure}
+	}
+	return job, err
+}

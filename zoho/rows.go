@@ -1,0 +1,110 @@
+package zoho
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/zoho/crm"
+)
+
+// tombstoneBatch is how many deleted records are reported at once.
+const tombstoneBatch = 1000
+
+// rows sends one page. The count Zoho promised must have arrived, or the cursor
+// would pass a row that was not read.
+func (g *reading) rows(ctx context.Context, job crm.BulkReadJob, rows *crm.Rows) error {
+	if rows.Header() == nil {
+		return g.complete(job, rows)
+	}
+	columns, readers, err := g.columns(rows)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(columns, g.begun) {
+		if err := g.out.Begin(columns); err != nil {
+			return err
+		}
+		g.begun = columns
+	}
+	texts := make([]string, len(columns))
+	null := func(i int) bool { return texts[i] == "" }
+	idAt := rows.IDColumn()
+	for row, err := range rows.All() {
+		if err != nil {
+			return err
+		}
+		for i, read := range readers {
+			texts[i] = ""
+			if cell := row[i]; cell != "" && read != nil {
+				texts[i] = read(cell)
+			}
+		}
+		g.sent = true
+		if err := g.out.Row(ctx, row[idAt], texts, null); err != nil {
+			return err
+		}
+		g.done++
+	}
+	return g.complete(job, rows)
+}
+
+func (g *reading) complete(job crm.BulkReadJob, rows *crm.Rows) error {
+	if rows.Count() != job.Count {
+		return connector.Errorf(connector.ClassTransient, "ROWS_MISSING", "the result of bulk read job %s holds %d rows, Zoho promised %d", job.ID, rows.Count(), job.Count)
+	}
+	return nil
+}
+
+// columns describes the file's columns in its order.
+func (g *reading) columns(rows *crm.Rows) ([]connector.Column, []reader, error) {
+	header, idAt := rows.Header(), rows.IDColumn()
+	if idAt < 0 {
+		return nil, nil, connector.Errorf(connector.ClassInternal, "NO_ID_COLUMN", "the result for %s has no id column", g.module.APIName)
+	}
+	columns, readers := make([]connector.Column, len(header)), make([]reader, len(header))
+	for i, name := range header {
+		columns[i] = connector.Column{Name: name, Type: connector.Type{Kind: connector.KindString}}
+		readers[i] = func(cell string) string { return cell }
+		if i == idAt {
+			columns[i] = idColumn
+			continue
+		}
+		if at := slices.IndexFunc(g.fields, func(f crm.Field) bool { return f.APIName == name }); at >= 0 {
+			columns[i], readers[i] = column(g.fields[at]), readerOf(g.fields[at], g.zone)
+		}
+	}
+	return columns, readers, nil
+}
+
+// deleted reports records deleted since the last read. Zoho lists what is in
+// the recycle bin for 60 days and what is gone for good for 120
+// (https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html).
+func (g *reading) deleted(ctx context.Context, since time.Time) error {
+	if since.IsZero() || !keepsDeleted(g.module) {
+		return nil // nothing was read before, so nothing can be gone
+	}
+	batch := connector.Tombstones{Stream: g.module.APIName}
+	flush := func() error {
+		if len(batch.AppIdentifiers) == 0 {
+			return nil
+		}
+		err := g.out.Delete(ctx, batch)
+		batch = connector.Tombstones{Stream: g.module.APIName}
+		return err
+	}
+	g.out.Progress("listing deleted records of "+g.module.APIName, connector.WaitingNone, time.Time{}, g.done, 0)
+	for d, err := range g.session.client.Deleted(ctx, g.module.APIName, crm.DeletedAll, since.Add(-g.overlap)) {
+		if err != nil {
+			return translate(err, "listing the deleted records of "+g.module.APIName)
+		}
+		batch.AppIdentifiers, batch.DeletedAt = append(batch.AppIdentifiers, d.ID), append(batch.DeletedAt, d.DeletedTime)
+		if len(batch.AppIdentifiers) == tombstoneBatch {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
