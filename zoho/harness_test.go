@@ -363,3 +363,22 @@ func (w *world) ids(module string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// counting receives an inbound sync and only counts.
+type counting struct {
+	fakeHost
+	rows int
+}
+
+func (c *counting) Append(_ context.Context, b *connector.RecordBatch) error {
+	c.rows += b.Rows
+	return nil
+}
+func (c *counting) Delete(context.Context, connector.Tombstones) error     { return nil }
+func (c *counting) Checkpoint(context.Context, connector.Checkpoint) error { return nil }
+func (c *counting) Done(_ context.Context, d connector.StreamDone) error {
+	if d.Error != nil {
+		return d.Error
+	}
+	return nil
+}

@@ -10,7 +10,8 @@ import (
 
 const (
 	poolCredits  = "credits"
-	groupHeavy   = "heavy"
+	groupHeavy   = "heavy calls"
+	groupLight   = "light calls"
 	creditWindow = 24 * time.Hour
 )
 
@@ -51,7 +52,7 @@ var categories = []struct {
 // bounds as a group of their own.
 func limitsFor(b crm.CreditBudget) connector.Limits {
 	out := connector.Limits{Pools: []connector.Pool{{
-		Name: poolCredits, Label: "API credits (" + b.Edition.Name + ")", Capacity: b.Credits, Window: creditWindow, SourceURL: crm.PageAPILimits,
+		Name: poolCredits, Label: "credits", Capacity: b.Credits, Window: creditWindow, SourceURL: crm.PageAPILimits,
 	}}}
 	for _, c := range categories {
 		l := connector.Limit{
@@ -65,7 +66,7 @@ func limitsFor(b crm.CreditBudget) connector.Limits {
 			l.MaxConcurrency, l.Shared = heavyShare(b), groupHeavy
 		default:
 			// The heavy calls count against the same total, so the others get what they leave.
-			l.MaxConcurrency, l.Shared = max(1, b.Concurrency-heavyShare(b)), "calls"
+			l.MaxConcurrency, l.Shared = max(1, b.Concurrency-heavyShare(b)), groupLight
 		}
 		l.Cost = costOf(c.op)
 		out.Limits = append(out.Limits, l)
