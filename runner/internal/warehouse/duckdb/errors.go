@@ -37,7 +37,7 @@ func openError(path string, err error) error {
 	if e := resourceError(path, err); e != nil {
 		return e
 	}
-	return explained("WAREHOUSE_OPEN", "open the warehouse %s: %s", path, firstLine(text))
+	return explained("WAREHOUSE_OPEN", "open the warehouse %s: %s", path, firstLine(strings.TrimPrefix(text, "database/sql/driver: could not connect to database: ")))
 }
 
 // resourceError recognises a full disk and exhausted memory; nil for others.

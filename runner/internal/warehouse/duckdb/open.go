@@ -96,6 +96,9 @@ func databasePath(path string) (string, error) {
 	if err != nil || !info.IsDir() {
 		return "", connector.Errorf(connector.ClassConfig, "WAREHOUSE_UNWRITABLE", "the folder %s of the warehouse does not exist; create it first", filepath.Dir(abs))
 	}
+	if info, err := os.Stat(abs); err == nil && info.IsDir() {
+		return "", connector.Errorf(connector.ClassConfig, "WAREHOUSE_PATH", "the path of the warehouse %s is a folder; name a file in it", abs)
+	}
 	return abs, nil
 }
 

@@ -188,11 +188,14 @@ func (m *model) settle(id string, v verdict, value string, removed bool, status 
 // edits, marks, plans and outcomes.
 func testModel(e *exam) {
 	e.sql(`CREATE TABLE leads (id VARCHAR, name VARCHAR, email VARCHAR, note VARCHAR)`)
-	for seed := range uint64(2 * len(standardStrategies)) {
+	for seed := range uint64(4 * len(standardStrategies)) {
 		m := &model{strategy: standardStrategies[seed%uint64(len(standardStrategies))], source: map[string]string{}, state: map[string]*known{}}
 		rng := rand.New(rand.NewPCG(seed, 7))
 		e.sql(`DELETE FROM leads`)
 		for step := range 12 {
+			if rng.IntN(6) == 0 {
+				m.strategy = standardStrategies[rng.IntN(len(standardStrategies))]
+			}
 			e.edit(m, rng)
 			e.mark(m, rng, seed)
 			e.now = e.now.Add(time.Duration(rng.IntN(90)) * time.Minute)
@@ -226,7 +229,7 @@ func (e *exam) edit(m *model, rng *rand.Rand) {
 
 // mark marks a few records.
 func (e *exam) mark(m *model, rng *rand.Rand, seed uint64) {
-	for range rng.IntN(3) {
+	for range rng.IntN(5) {
 		id := fmt.Sprintf("r%02d", rng.IntN(12))
 		mark := []runner.Mark{runner.MarkSkipOnce, runner.MarkSkipAlways, runner.MarkResync, runner.MarkNone}[rng.IntN(4)]
 		n, err := e.w.Mark(e.ctx(), fmt.Sprintf("sync-%d", seed), []string{id}, mark)

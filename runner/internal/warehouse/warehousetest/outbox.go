@@ -284,4 +284,7 @@ func testDeletedComesBack(e *exam) {
 	e.sql(`INSERT INTO leads VALUES ('1', 'a', NULL, NULL)`)
 	run(connector.StrategyDelete, "1:Delete")
 	run(connector.StrategyUpsert, "1:Create")
+	run(connector.StrategyDelete, "1:Delete")
+	e.sql(`DELETE FROM leads`)
+	run(connector.StrategyMirror) // there is nothing left in the app to delete
 }

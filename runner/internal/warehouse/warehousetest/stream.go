@@ -229,6 +229,9 @@ func testResumedRefresh(e *exam) {
 	t.RunID = "r5" // starts again instead of resuming
 	e.receive(t, "3", true, rows(deal, []string{"2", "b"}))
 	e.want(`SELECT id, _sluice_deleted FROM deals ORDER BY id`, []string{"1", "true"}, []string{"2", "false"}, []string{"3", "true"})
+	t.RunID, t.Resumed = "r6", true // there is nothing to resume
+	e.receive(t, "4", true, rows(deal, []string{"1", "a"}))
+	e.want(`SELECT id, _sluice_deleted FROM deals ORDER BY id`, []string{"1", "false"}, []string{"2", "true"}, []string{"3", "true"})
 }
 
 func testTombstones(e *exam) {
