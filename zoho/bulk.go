@@ -16,7 +16,7 @@ import (
 const csvName = "sluice.csv"
 
 // smallFile is the smaller of the two row limits Zoho's pages name. A file
-// beyond it that Zoho refuses teaches the run to send smaller ones.
+// beyond it that Zoho refuses teaches the session to send smaller ones.
 const smallFile = 10_000
 
 // jobHandle is a ticket's handle: what is needed to go on with a job.
@@ -35,7 +35,7 @@ func (h jobHandle) text() string {
 // writeBulk writes rows of a chunk as one bulk job, or as two when they do not
 // fit in one.
 func (w *writer) writeBulk(ctx context.Context, chunk *connector.Chunk, rows []int) error {
-	if limit := w.rowLimit.Load(); limit > 0 && int64(len(rows)) > limit {
+	if limit := w.session.rowLimit.Load(); limit > 0 && int64(len(rows)) > limit {
 		return w.halve(ctx, chunk, nil)
 	}
 	batch, err := w.zip(chunk, rows)
@@ -229,7 +229,7 @@ func (w *writer) notCreated(ctx context.Context, chunk *connector.Chunk, batch *
 	if isCode(err, "FILE_NOT_SUPPORTED") && len(batch.rows) > smallFile {
 		// The chunk is journaled and can no longer be split: its records are
 		// sent again, in smaller files.
-		w.rowLimit.Store(smallFile)
+		w.session.rowLimit.Store(smallFile)
 		e.Class = connector.ClassTransient
 		e.Help = []connector.Help{{Description: "Set the records per job to 10,000: Zoho refused a larger file, and its pages name both limits."}}
 	}

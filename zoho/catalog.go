@@ -179,9 +179,7 @@ func (s *session) stream(ctx context.Context, modules []crm.Module, name string)
 	}
 	st := bareStream(m)
 	st.Schema = streamSchema(m, fields)
-	if !hasCursor(fields) {
-		st.Cursor, st.Modes, st.Tombstones = "", []connector.ReadMode{connector.ReadFullRefresh}, false
-	}
+	setCursor(&st, m, hasCursor(fields))
 	return st, nil
 }
 
@@ -197,15 +195,23 @@ func readableModule(modules []crm.Module, name string) (crm.Module, error) {
 
 const cursorField = "Modified_Time"
 
+// bareStream describes a module without its fields. Subform and linking modules
+// often lack Modified_Time; until their fields are known they are promised to
+// be readable in full only.
 func bareStream(m crm.Module) connector.Stream {
 	st := connector.Stream{
-		Name: m.APIName, Label: m.Plural, Key: []string{idField}, Modes: []connector.ReadMode{connector.ReadFullRefresh},
-		Description: fmt.Sprintf("The %s module (%s).", m.Plural, m.GeneratedType),
+		Name: m.APIName, Label: m.Plural, Key: []string{idField}, Description: fmt.Sprintf("The %s module (%s).", m.Plural, m.GeneratedType),
 	}
-	// Subform and linking modules often lack Modified_Time; their fields tell.
-	st.Modes = append(st.Modes, connector.ReadIncremental)
-	st.Cursor, st.Tombstones = cursorField, keepsDeleted(m)
+	setCursor(&st, m, keepsDeleted(m))
 	return st
+}
+
+func setCursor(st *connector.Stream, m crm.Module, has bool) {
+	st.Modes, st.Cursor, st.Tombstones = []connector.ReadMode{connector.ReadFullRefresh}, "", false
+	if has {
+		st.Modes = append(st.Modes, connector.ReadIncremental)
+		st.Cursor, st.Tombstones = cursorField, keepsDeleted(m)
+	}
 }
 
 // keepsDeleted reports whether the module has a list of deleted records.

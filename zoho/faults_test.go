@@ -158,7 +158,7 @@ func TestAJobThatIsGoneLeavesInsertsInDoubt(t *testing.T) {
 }
 
 // Zoho's pages name two row limits. A file that is refused for its size teaches
-// the run to send smaller ones, and its records are sent again.
+// the session to send smaller ones, and its records are sent again.
 func TestARefusedFileTeachesTheRowLimit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *zohosim.Config) { c.Variants.RowLimit = 10_000 })
@@ -167,12 +167,16 @@ func TestARefusedFileTeachesTheRowLimit(t *testing.T) {
 	for i := range rows {
 		rows[i] = []string{fmt.Sprint("k", i), "Ray", "Acme"}
 	}
-	answers := upsertAnswers(pathBulk)
-	answers[fieldConcurrency], answers[fieldBatchSize] = []string{"1"}, []string{"12000"}
-	out := newOut(t, batchOf(connector.ActionCreate, header, 1, rows...), batchOf(connector.ActionCreate, header, 20_000, rows...))
-	w.must(syncFor(connector.StrategyUpsert, answers, header), out)
-	if got := out.count(); got[connector.StatusRetry] != 12_000 || got[connector.StatusSucceeded] != 12_000 || w.sim.Count("Leads") != 12_000 {
-		t.Errorf("outcomes %v, %d leads", got, w.sim.Count("Leads"))
+	s := w.open()
+	for _, want := range []connector.Status{connector.StatusRetry, connector.StatusSucceeded} {
+		out := newOut(t, batchOf(connector.ActionCreate, header, 1, rows...))
+		if err := s.SyncOutbound(t.Context(), syncFor(connector.StrategyUpsert, upsertAnswers(pathBulk), header), out); err != nil {
+			t.Fatal(err)
+		}
+		out.want(want, 12_000)
+	}
+	if n := w.sim.Count("Leads"); n != 12_000 {
+		t.Errorf("%d leads", n)
 	}
 }
 

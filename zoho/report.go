@@ -147,6 +147,9 @@ func echoKey(echo []string, width int) string {
 
 // outcome settles one row.
 func (w *writer) outcome(chunk *connector.Chunk, row int, v verdict) {
+	if v.id == "" && row < len(chunk.Records.AppIdentifiers) {
+		v.id = chunk.Records.AppIdentifiers[row]
+	}
 	if v.status.OK() {
 		chunk.Succeed(row, v.id)
 		return

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -24,6 +25,9 @@ type session struct {
 	catalog  *catalog
 	zone     zone
 	secrets  connector.Answers
+
+	// rowLimit is how many rows Zoho was found to take in a file; 0 before.
+	rowLimit atomic.Int64
 
 	mu     sync.Mutex
 	upload *crm.Client // client with the organisation's id, which uploads need

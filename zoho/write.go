@@ -27,8 +27,6 @@ type writer struct {
 	// fatal is what one job found out that would befall all others, such as a
 	// mandatory field that is not mapped; each would cost 500 credits to learn.
 	fatal atomic.Pointer[connector.Error]
-	// rowLimit is how many rows Zoho was found to take in a file; 0 before.
-	rowLimit atomic.Int64
 }
 
 // SyncOutbound writes the stream's records to the chosen module.
