@@ -113,8 +113,9 @@ func (w *recordWriter) reference(f *Field, raw json.RawMessage) *valueError {
 	return nil
 }
 
-// writeChildren adds, changes or removes the rows of subforms and multi-select lookups.
-func (w *recordWriter) writeChildren(parent *record) *apiError {
+// eachChild visits the rows of subforms and multi-select lookups with a writer for their module and the field that
+// points back to the parent.
+func (w *recordWriter) eachChild(do func(in *recordWriter, row map[string]json.RawMessage, back *Field) *apiError) *apiError {
 	for _, kids := range w.children {
 		child := w.call.sim.store.tables[kids.field.Linking]
 		back := "Parent_Id"
@@ -126,7 +127,7 @@ func (w *recordWriter) writeChildren(parent *record) *apiError {
 		}
 		for i, row := range kids.rows {
 			in := &recordWriter{call: w.call, table: child, parse: w.parse, path: fmt.Sprintf("%s.%s[%d]", w.path, kids.field.APIName, i)}
-			if err := in.writeChild(row, child.byName[back], parent.id); err != nil {
+			if err := do(in, row, child.byName[back]); err != nil {
 				return err
 			}
 		}
@@ -134,21 +135,29 @@ func (w *recordWriter) writeChildren(parent *record) *apiError {
 	return nil
 }
 
-func (w *recordWriter) writeChild(row map[string]json.RawMessage, back *Field, parent int64) *apiError {
-	if err := w.fill(row); err != nil {
-		return err
-	}
+// checkChildren refuses a record for the values of its rows before anything is written.
+func (w *recordWriter) checkChildren() *apiError {
+	return w.eachChild(func(in *recordWriter, row map[string]json.RawMessage, _ *Field) *apiError { return in.fill(row) })
+}
+
+// writeChildren adds, changes or removes the rows, which checkChildren has seen.
+func (w *recordWriter) writeChildren(parent *record) {
+	_ = w.eachChild(func(in *recordWriter, row map[string]json.RawMessage, back *Field) *apiError { // nothing fails any more
+		_ = in.fill(row) // as checked
+		in.writeChild(row, back, parent.id)
+		return nil
+	})
+}
+
+func (w *recordWriter) writeChild(row map[string]json.RawMessage, back *Field, parent int64) {
 	w.change.set(back, cell{itoa(parent), true})
 	var text idText
 	_ = json.Unmarshal(row["id"], &text) // absent: a new row
 	id, _ := parseID(string(text))
 	old := w.table.find(id)
-	if _, gone := row["_delete"]; gone {
-		if old != nil {
-			w.table.remove(old, w.call.now)
-		}
-		return nil
+	if _, gone := row["_delete"]; !gone {
+		w.table.apply(w.call.sim.store, old, &w.change, w.call.now, 0)
+	} else if old != nil {
+		w.table.remove(old, w.call.now)
 	}
-	w.table.apply(w.call.sim.store, old, &w.change, w.call.now, 0)
-	return nil
 }

@@ -37,12 +37,12 @@ func recordsHeavy(c *call) bool {
 
 // rowAnswer is one element of a write's answer.
 type rowAnswer struct {
-	Code      string  `json:"code"`
-	Duplicate *string `json:"duplicate_field,omitempty"`
-	Action    string  `json:"action,omitempty"`
-	Details   any     `json:"details"`
-	Message   string  `json:"message"`
-	Status    string  `json:"status"`
+	Code      string `json:"code"`
+	Duplicate any    `json:"duplicate_field,omitempty"` // upserts only: a name, or null
+	Action    string `json:"action,omitempty"`
+	Details   any    `json:"details"`
+	Message   string `json:"message"`
+	Status    string `json:"status"`
 	http      int
 }
 
@@ -155,6 +155,9 @@ func (w *recordWriter) write(kind string, row map[string]json.RawMessage) rowAns
 	if err := w.fill(row); err != nil {
 		return rowError(err)
 	}
+	if err := w.checkChildren(); err != nil {
+		return rowError(err)
+	}
 	old, dup, err := w.target(kind, row)
 	if err != nil {
 		return rowError(err)
@@ -167,9 +170,7 @@ func (w *recordWriter) write(kind string, row map[string]json.RawMessage) rowAns
 		return rowError(err)
 	}
 	r := w.table.apply(w.call.sim.store, old, &w.change, w.call.now, 0)
-	if err := w.writeChildren(r); err != nil {
-		return rowError(err)
-	}
+	w.writeChildren(r)
 	return w.success(kind, old == nil, dup, r)
 }
 
@@ -181,7 +182,10 @@ func (w *recordWriter) success(kind string, added bool, dup *string, r *record) 
 		a.Message = "record added"
 	}
 	if kind == "upsert" {
-		a.Action, a.Duplicate = "update", dup
+		a.Action, a.Duplicate = "update", json.RawMessage("null")
+		if dup != nil {
+			a.Duplicate = *dup
+		}
 		if added {
 			a.Action = "insert"
 		}
