@@ -84,6 +84,7 @@ func TestPassingFaultsAreRiddenOut(t *testing.T) {
 		"torn report":           {Match: zohosim.Match{PathPattern: `/bulk-write/`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionTornFile}},
 		"damaged report":        {Match: zohosim.Match{PathPattern: `/bulk-write/`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionCorruptFile}},
 		"token revoked":         {Match: zohosim.Match{Method: "GET", PathPattern: `/bulk/v8/write/`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionRevokeToken}},
+		"revoked at creation":   {Match: zohosim.Match{PathPattern: `/bulk/v8/write$`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionRevokeToken}},
 		"upload answer lost":    {Match: zohosim.Match{PathPattern: `/upload`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionDropAfter}},
 		"throttled":             {Match: zohosim.Match{PathPattern: `/bulk/v8/write$`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionStatus, Status: 429}},
 	} {

@@ -77,14 +77,11 @@ func (w *writer) settle(chunk *connector.Chunk, batch *fileBatch, report []verdi
 	w.settleByEcho(chunk, batch, report)
 }
 
-// sameEcho compares the echoed cells with those sent, in either order: Zoho's
-// pages do not say whether the first three mapped columns follow the mapping or
-// the file, and here both are the same. Line ends may come back changed.
+// sameEcho compares the echoed cells with those sent. Zoho's pages do not say whether the first three mapped columns follow the mapping or
+// the file, and here both are the same. Line ends may come back changed. Cells
+// that are not echoed contradict nothing.
 func sameEcho(got, sent []string) bool {
-	if len(got) < len(sent) {
-		return len(got) > 0 && sameEcho(got, sent[:len(got)])
-	}
-	for i := range sent {
+	for i := range min(len(got), len(sent)) {
 		if normalEcho(got[i]) != normalEcho(sent[i]) {
 			return false
 		}
