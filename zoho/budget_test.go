@@ -67,36 +67,3 @@ func TestJobsOverlapWithinTheLimits(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkInbound(b *testing.B) {
-	sim, err := zohosim.New(zohosim.Config{Dir: b.TempDir(), DisableDownloadLimit: true, DisableCredits: true, DisableTokenThrottle: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer sim.Close()
-	base, err := sim.Start()
-	if err != nil {
-		b.Fatal(err)
-	}
-	const rows = 50_000
-	if err := sim.Generate("Leads", rows, 1); err != nil {
-		b.Fatal(err)
-	}
-	s, err := New(WithPolling(time.Millisecond, 20*time.Millisecond), WithTempDir(b.TempDir())).Open(b.Context(), connector.Connection{
-		Method: methodSelfClient, Answers: connector.Answers{fieldClientID: {sim.ClientID()}, fieldEndpointURL: {base}},
-		Secrets: connector.Answers{fieldClientSecret: {sim.ClientSecret()}, keptRefreshToken: {sim.RefreshToken()}},
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	sync := connector.InboundSync{StartedAt: sim.Now().Add(time.Hour), Streams: []connector.StreamSelection{{Name: "Leads", Mode: connector.ReadFullRefresh}}}
-	b.ReportAllocs()
-	for b.Loop() {
-		in := &counting{fakeHost: newHost()}
-		if err := s.(connector.Inbound).SyncInbound(b.Context(), sync, in); err != nil || in.rows != rows {
-			b.Fatal(err, in.rows)
-		}
-	}
-	b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "records/s")
-}

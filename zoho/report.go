@@ -77,9 +77,10 @@ func (w *writer) settle(chunk *connector.Chunk, batch *fileBatch, report []verdi
 	w.settleByEcho(chunk, batch, report)
 }
 
-// sameEcho compares the echoed cells with those sent. Zoho's pages do not say whether the first three mapped columns follow the mapping or
-// the file, and here both are the same. Line ends may come back changed. Cells
-// that are not echoed contradict nothing.
+// sameEcho compares the echoed cells with those sent. Zoho's pages do not say
+// whether the first three mapped columns follow the mapping or the file, and
+// here both are the same. Line ends may come back changed. Cells that are not
+// echoed contradict nothing.
 func sameEcho(got, sent []string) bool {
 	for i := range min(len(got), len(sent)) {
 		if normalEcho(got[i]) != normalEcho(sent[i]) {
