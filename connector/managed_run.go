@@ -1,0 +1,287 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// managedRun is one run of a ManagedOutbound. One goroutine pulls and gathers;
+// each chunk has its own.
+type managedRun struct {
+	ManagedOutbound
+	stream OutboundStream
+	chunks *chunkRun
+
+	slots   chan struct{} // one for each chunk under way
+	workers sync.WaitGroup
+
+	pending      *RecordBatch // being gathered
+	pendingBytes int64
+	tickets      map[string]Ticket // handed back and not met yet
+
+	last        context.Context // for what must be said even after everything ended
+	work        context.Context // of the chunks
+	stopWork    context.CancelCauseFunc
+	stopPulling context.CancelCauseFunc
+
+	mu    sync.Mutex
+	fatal error // why no more records are taken
+	lost  error // the host can no longer be told
+}
+
+func (r *managedRun) run(ctx context.Context) error {
+	ctx = WithHost(ctx, r.stream)
+	r.last = context.WithoutCancel(ctx)
+	timed, release := untilDeadline(ctx, r.chunks.sync.Deadline)
+	defer release()
+	pulling, stopPulling := context.WithCancelCause(timed)
+	defer stopPulling(nil)
+	work, stopWork := context.WithCancelCause(timed)
+	defer stopWork(nil)
+	r.work, r.stopWork, r.stopPulling = work, stopWork, stopPulling
+
+	var watch sync.WaitGroup
+	over := make(chan struct{})
+	watch.Go(func() { onStop(r.stream.Stop(), over, stopPulling, stopWork) })
+	r.pull(pulling)
+	r.workers.Wait()
+	close(over)
+	watch.Wait()
+	if err := r.verdict(); err != nil || ctx.Err() == nil {
+		return err
+	}
+	return AsError(context.Cause(ctx))
+}
+
+func (r *managedRun) verdict() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost != nil {
+		return r.lost
+	}
+	return r.fatal
+}
+
+// lose notes that the host cannot be told any more, and ends everything.
+func (r *managedRun) lose(err error) {
+	r.mu.Lock()
+	r.lost = errors.Join(r.lost, err)
+	r.mu.Unlock()
+	r.stopPulling(err)
+	r.stopWork(stopped("HOST_LOST", "the host could not be told what became of its records"))
+}
+
+// giveUp notes an error that would befall all further records too.
+func (r *managedRun) giveUp(err *Error) {
+	r.mu.Lock()
+	if r.fatal == nil {
+		r.fatal = err
+	}
+	r.mu.Unlock()
+	r.stopPulling(err)
+}
+
+// pull takes batches until there are no more, or none is wanted any more.
+func (r *managedRun) pull(pulling context.Context) {
+	r.stream.Report(r.last, Report{Progress: &Progress{Activity: "waiting for records", Waiting: WaitingHost, Total: r.chunks.sync.Records}})
+	for pulling.Err() == nil {
+		batch, err := r.stream.Next(pulling)
+		switch {
+		case err == nil:
+			r.take(batch)
+		case errors.Is(err, io.EOF):
+			r.flush()
+			if pulling.Err() == nil {
+				r.endTickets()
+			}
+			return
+		case pulling.Err() == nil:
+			r.lose(fmt.Errorf("taking records: %w", err))
+		}
+	}
+	r.flush()
+}
+
+// take adds a batch to what is pending, and starts chunks as they fill up.
+func (r *managedRun) take(batch *RecordBatch) {
+	if r.pending != nil && !sameChunk(r.pending, batch) {
+		r.flush()
+	}
+	if batch.Rows == 0 {
+		return
+	}
+	if batch.Ticket != "" { // whole, however many: the app's answer covers all of them
+		r.add(batch, batch.bytes(0, batch.Rows))
+		return
+	}
+	for batch.Rows > 0 {
+		have := 0
+		if r.pending != nil {
+			have = r.pending.Rows
+		}
+		rows, size := batch.fit(r.MaxRecords-have, r.MaxBytes-r.pendingBytes)
+		if rows == 0 && have > 0 {
+			r.flush()
+			continue
+		}
+		if rows == 0 {
+			rows, size = 1, batch.bytes(0, 1)
+		}
+		if rows == batch.Rows {
+			r.add(batch, size)
+			break
+		}
+		r.add(batch.slice(0, rows), size)
+		batch = batch.slice(rows, batch.Rows)
+		r.flush()
+	}
+	if r.pending.Rows >= r.MaxRecords || r.pendingBytes >= r.MaxBytes {
+		r.flush()
+	}
+}
+
+// sameChunk reports whether two batches may share a chunk. The rows of a ticket
+// stay together whatever else differs.
+func sameChunk(a, b *RecordBatch) bool {
+	if a.Ticket != b.Ticket {
+		return false
+	}
+	return b.Rows == 0 || a.Action == b.Action && (a.Schema == b.Schema || a.Schema.ID == b.Schema.ID)
+}
+
+func (r *managedRun) add(batch *RecordBatch, size int64) {
+	r.pendingBytes += size
+	if r.pending == nil {
+		r.pending = batch
+		return
+	}
+	r.pending.extend(batch)
+}
+
+// flush starts the pending chunk as soon as there is a free slot; or settles
+// it, when nothing is to be started any more.
+func (r *managedRun) flush() {
+	if r.pending == nil {
+		return
+	}
+	chunk := newChunk(r.pending, r.chunks)
+	r.pending, r.pendingBytes = nil, 0
+	if id := chunk.Records.Ticket; id != "" {
+		t, known := r.tickets[id]
+		if !known {
+			r.strayed(chunk)
+			return
+		}
+		chunk.ticket, chunk.open = t, true
+		delete(r.tickets, id)
+	}
+	slot := false
+	select {
+	case r.slots <- struct{}{}:
+		slot = true
+	case <-r.work.Done():
+	}
+	if cause := r.unwanted(); cause != nil {
+		r.finish(chunk, &Error{Class: ClassCancelled, Code: "NOT_ATTEMPTED", Message: "the record was not attempted: " + cause.Error(), Cause: cause})
+		if slot {
+			<-r.slots
+		}
+		return
+	}
+	r.workers.Go(func() {
+		defer func() { <-r.slots }()
+		err := r.apply(chunk)
+		r.finish(chunk, err)
+		switch e := AsError(err); ClassOf(err) {
+		case ClassAuth, ClassPermission, ClassConfig, ClassQuotaExhausted:
+			r.giveUp(e)
+		}
+	})
+}
+
+// unwanted says why a chunk is not to be started, nil when it is.
+func (r *managedRun) unwanted() error {
+	if r.work.Err() != nil {
+		return context.Cause(r.work)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fatal
+}
+
+// strayed settles records of a ticket that the host did not announce: whether
+// the app has them is not known here.
+func (r *managedRun) strayed(chunk *Chunk) {
+	err := Errorf(ClassInternal, "UNKNOWN_TICKET", "the host handed back records of ticket %s, which it did not announce or handed back before", chunk.Records.Ticket)
+	for row := range chunk.Len() {
+		chunk.Fail(row, StatusDelayed, err, "")
+	}
+	r.finish(chunk, nil)
+	r.giveUp(err)
+}
+
+// apply runs Write or Resume, and turns a panic into an error.
+func (r *managedRun) apply(chunk *Chunk) (err error) {
+	defer recovered(&err)
+	if chunk.Records.Ticket == "" {
+		return r.Write(r.work, chunk)
+	}
+	if r.Resume == nil {
+		return Errorf(ClassInternal, "NO_RESUME", "the connector keeps no tickets and cannot go on with %s", chunk.ticket.ID)
+	}
+	return r.Resume(r.work, chunk, chunk.ticket)
+}
+
+// recovered turns a panic into an error. What was panicked with may hold a
+// record, so only the runtime's own words are repeated; the place is named.
+func recovered(err *error) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	what := fmt.Sprintf("%T", p)
+	if e, ok := p.(runtime.Error); ok {
+		what = e.Error()
+	}
+	*err = Errorf(ClassInternal, "PANIC", "the connector panicked (%s) at %s", what, panicPlace())
+}
+
+// panicPlace is the function and line that panicked.
+func panicPlace() string {
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s, line %d", f.Function, f.Line)
+		}
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+// finish sends a chunk's outcomes, whatever has ended meanwhile.
+func (r *managedRun) finish(chunk *Chunk, err error) {
+	ctx, cancel := context.WithTimeout(r.last, journalPatience)
+	defer cancel()
+	if e := chunk.close(ctx, err); e != nil {
+		r.lose(e)
+	}
+}
+
+// endTickets ends the handed-back tickets of which no record was left.
+func (r *managedRun) endTickets() {
+	for _, t := range r.tickets {
+		t.State = TicketDone
+		if err := r.stream.Ticket(r.last, t); err != nil {
+			r.lose(fmt.Errorf("ending ticket %s: %w", t.ID, err))
+			return
+		}
+	}
+}
