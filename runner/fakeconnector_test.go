@@ -19,6 +19,7 @@ type scripted struct {
 	options  map[string][]connector.Option
 	limits   connector.Limits
 	validate func(batch *connector.RecordBatch) []connector.RowOutcome
+	listing  func(ctx context.Context) error
 	openErr  error
 	// inProcess scripts are called directly, so that they may panic, and outlive
 	// the end of their process.
@@ -100,7 +101,10 @@ func (s *fakeSession) OutboundForm(context.Context, connector.FormRequest) (conn
 func (s *fakeSession) InboundForm(context.Context, connector.FormRequest) (connector.Form, error) {
 	return s.process.form, nil
 }
-func (s *fakeSession) Streams(context.Context, connector.StreamQuery) ([]connector.Stream, error) {
+func (s *fakeSession) Streams(ctx context.Context, _ connector.StreamQuery) ([]connector.Stream, error) {
+	if s.process.listing != nil {
+		return nil, s.process.listing(ctx)
+	}
 	return s.process.streams, nil
 }
 func (s *fakeSession) Options(_ context.Context, r connector.OptionsRequest) (connector.OptionsPage, error) {

@@ -56,7 +56,9 @@ func (r *inboundRun) prepare() error {
 	for i, s := range spec.Streams {
 		names[i] = s.Name
 	}
-	described, err := inbound.Streams(r.ctx, connector.StreamQuery{Answers: spec.Answers, Names: names})
+	ctx, cancel := r.untilStopped()
+	defer cancel()
+	described, err := inbound.Streams(ctx, connector.StreamQuery{Answers: spec.Answers, Names: names})
 	if err != nil {
 		return fmt.Errorf("streams of sync %s: %w", r.sync.Name, r.lastWords(err))
 	}

@@ -310,3 +310,19 @@ func TestDefaultTablesAreQuotedWhereNeedBe(t *testing.T) {
 		t.Errorf("defaultTable = %s, want %s", got, want)
 	}
 }
+
+func TestACancelReachesTheListingOfStreams(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newInboundRig(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		r.script.listing = func(ctx context.Context) error {
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		run, err := r.Run(ctx, "out", RunOptions{})
+		if !errors.Is(err, context.Canceled) || run.State != RunDelayed || run.Error.Code != "CANCELLED" {
+			t.Errorf("%s, %v: %v", run.State, run.Error, err)
+		}
+	})
+}

@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sluiceio/sluice/connector"
 )
 
@@ -71,6 +73,7 @@ type mortal struct {
 	app        *app
 	deadly     int // percent of the moments at which it dies
 	idempotent bool
+	parallel   int // batches under way at once
 }
 
 var errDied = connector.Errorf(connector.ClassTransient, "GONE", "the process has ended")
@@ -83,11 +86,21 @@ func (m *mortal) dies() error {
 }
 
 func (m *mortal) sync(ctx context.Context, sync connector.OutboundSync, stream connector.OutboundStream) error {
+	var group errgroup.Group
+	group.SetLimit(m.parallel)
+	err := m.pull(ctx, sync, stream, func(batch *connector.RecordBatch) {
+		group.Go(func() error { return m.send(ctx, batch, stream) })
+	})
+	return errors.Join(group.Wait(), err)
+}
+
+// pull hands tickets back to their jobs, and fresh batches to send.
+func (m *mortal) pull(ctx context.Context, sync connector.OutboundSync, stream connector.OutboundStream, send func(*connector.RecordBatch)) error {
 	back := map[string][]*connector.RecordBatch{}
 	for _, t := range sync.Tickets {
 		back[t.ID] = nil
 	}
-	for n := 0; ; n++ {
+	for {
 		if err := m.dies(); err != nil {
 			return err
 		}
@@ -109,9 +122,7 @@ func (m *mortal) sync(ctx context.Context, sync connector.OutboundSync, stream c
 			back[batch.Ticket] = append(back[batch.Ticket], batch)
 			continue
 		}
-		if err := m.send(ctx, batch, stream); err != nil {
-			return err
-		}
+		send(batch)
 	}
 }
 
@@ -243,7 +254,7 @@ func newStory(t *testing.T, seed uint64) *story {
 	random := rand.New(rand.NewPCG(seed, 42))
 	a := &app{random: random, writes: map[string]int{}, jobs: map[string]*job{}}
 	s := &story{T: t, rig: newRig(t, 1+random.IntN(60)), random: random, app: a}
-	s.mortal = &mortal{app: a, deadly: []int{0, 3, 10}[random.IntN(3)], idempotent: random.IntN(3) == 0}
+	s.mortal = &mortal{app: a, deadly: []int{0, 3, 10}[random.IntN(3)], idempotent: random.IntN(3) == 0, parallel: 1 + random.IntN(4)}
 	s.rig.script.outbound = s.mortal.sync
 	return s
 }

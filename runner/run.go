@@ -186,8 +186,12 @@ func (w *work) refuse(err error) error {
 		if errors.As(err, &plan) {
 			r.Error = &connector.Error{Class: connector.ClassConfig, Code: strings.ToUpper(string(plan.Kind)), Message: plan.Message, Cause: err}
 		}
-		if r.Records == 0 && r.Streams == nil {
-			r.State, r.FinishedAt = RunFailed, w.engine.now()
+		if r.Records > 0 || r.Streams != nil {
+			return
+		}
+		r.State, r.FinishedAt = RunFailed, w.engine.now()
+		if stopped := w.stop.why(); stopped != nil {
+			r.State, r.Error = RunDelayed, stopped
 		}
 	})
 	return err
