@@ -23,6 +23,9 @@ func (s *streamWriter) Commit(ctx context.Context, state string, final bool) (ru
 	if err := s.flush(ctx); err != nil {
 		return runner.StreamCounts{}, s.w.explain(doing, err)
 	}
+	if err := s.createSchema(ctx); err != nil {
+		return runner.StreamCounts{}, s.w.explain(doing, err)
+	}
 	counts, refresh := s.counts, s.refresh
 	err = s.transaction(ctx, func() error {
 		if err := s.apply(ctx, &counts); err != nil {

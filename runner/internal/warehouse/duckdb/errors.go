@@ -49,6 +49,10 @@ func resourceError(path string, err error) error {
 		e := connector.Errorf(connector.ClassTransient, "WAREHOUSE_DISK_FULL", "the disk that holds the warehouse %s (or its temporary files) is full; nothing was changed: free some space and run again", path)
 		e.Cause = err
 		return e
+	case strings.Contains(text, "has been invalidated"):
+		e := connector.Errorf(connector.ClassTransient, "WAREHOUSE_INVALIDATED", "the warehouse %s stopped after an earlier failure to write; what was committed is safe: run again to open it anew", path)
+		e.Cause = err
+		return e
 	case strings.HasPrefix(text, "Out of Memory Error"):
 		e := connector.Errorf(connector.ClassConfig, "WAREHOUSE_MEMORY", "the warehouse %s needs more memory than its limit; raise the memory limit", path)
 		e.Cause = err

@@ -32,21 +32,28 @@ type layoutColumn struct {
 	Checked bool
 }
 
-// createTable makes the table, or adds what it lacks of the system columns.
-func (s *streamWriter) createTable(ctx context.Context) error {
+// createSchema makes the schema the table is in. It is done before the
+// commit's transaction and by one writer at a time, because DuckDB lets
+// transactions that make the same schema fail.
+func (s *streamWriter) createSchema(ctx context.Context) error {
 	parts, err := nameParts(s.target.Table)
+	if err != nil || len(parts) == 1 {
+		return err
+	}
+	unlock, err := s.w.syncs.lock(ctx, "all schemas")
 	if err != nil {
 		return err
 	}
-	if len(parts) > 1 {
-		schema, _ := qualified(s.target.Table[:strings.LastIndexByte(s.target.Table, '.')])
-		if len(parts) == 2 {
-			schema = quote(parts[0])
-		}
-		if _, err := s.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-			return err
-		}
+	defer unlock()
+	for i, p := range parts {
+		parts[i] = quote(p)
 	}
+	_, err = s.exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+strings.Join(parts[:len(parts)-1], "."))
+	return err
+}
+
+// createTable makes the table, or adds what it lacks of the system columns.
+func (s *streamWriter) createTable(ctx context.Context) error {
 	var ddl []string
 	for _, st := range s.stages {
 		if st.schema == nil {

@@ -58,6 +58,7 @@ func Run(t *testing.T, open Open) {
 		"a record in doubt waits for the user":           testInDoubt,
 		"a rejected record is retried when it is due":    testRetry,
 		"a deleted record is new when it comes back":     testDeletedComesBack,
+		"syncs and streams do not disturb each other":    testConcurrent,
 		"rows without a key value are refused":           testNullKey,
 	} {
 		sit(name, f)
