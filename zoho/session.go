@@ -3,6 +3,7 @@ package zoho
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -45,6 +46,9 @@ func newSession(c config, connection connector.Connection) (*session, error) {
 	set, err := parseSettings(connection)
 	if err != nil {
 		return nil, err
+	}
+	if c.logger == nil {
+		c.logger = slog.Default()
 	}
 	s := &session{config: c, settings: set, limits: connection.Limits, secrets: connection.Secrets}
 	if s.limits.Empty() {

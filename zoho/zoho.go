@@ -24,7 +24,8 @@ type config struct {
 }
 
 // WithLogger sets where the connector writes its log; nothing in it is secret
-// or a record's content. Default: slog.Default().
+// or a record's content. Default: slog.Default() at the time a session is
+// opened.
 func WithLogger(l *slog.Logger) Option { return func(c *config) { c.logger = l } }
 
 // WithTransport sets the road below the limits and retries. Default: a
@@ -48,7 +49,7 @@ func WithPolling(first, longest time.Duration) Option {
 
 // New returns the Zoho CRM connector.
 func New(opts ...Option) connector.Connector {
-	c := config{logger: slog.Default(), version: crm.DefaultVersion, now: time.Now, firstPoll: defaultFirstPoll, maxPoll: defaultMaxPoll}
+	c := config{version: crm.DefaultVersion, now: time.Now, firstPoll: defaultFirstPoll, maxPoll: defaultMaxPoll}
 	for _, o := range opts {
 		o(&c)
 	}
