@@ -44,7 +44,7 @@ func (t *authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // strayed reports whether a redirect led to another host, which is not to see
 // the token.
 func strayed(r *http.Request) bool {
-	return r.Response != nil && r.Response.Request != nil && r.Response.Request.URL.Host != r.URL.Host
+	return r.Response != nil && (r.Response.Request == nil || r.Response.Request.URL.Host != r.URL.Host)
 }
 
 func withToken(r *http.Request, token string) *http.Request {

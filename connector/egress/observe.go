@@ -38,17 +38,12 @@ func (t *observer) report(r *http.Request, resp *http.Response) {
 			u.Pool, u.Units = c.limit.Cost.Pool, c.limit.Cost.For(t.limits.itemsOf(r))
 		}
 	}
-	usage := []connector.Usage{u}
 	if t.remaining != nil && resp != nil {
-		if pool, units, ok := t.remaining(resp); ok {
-			if pool == u.Pool {
-				usage[0].Remaining = &units
-			} else {
-				usage = append(usage, connector.Usage{Category: u.Category, Pool: pool, Remaining: &units})
-			}
+		if pool, units, ok := t.remaining(resp); ok && (u.Pool == "" || u.Pool == pool) {
+			u.Pool, u.Remaining = pool, &units
 		}
 	}
-	host.Report(r.Context(), connector.Report{Usage: usage})
+	host.Report(r.Context(), connector.Report{Usage: []connector.Usage{u}})
 }
 
 func (t *observer) log(r *http.Request, resp *http.Response, err error, took time.Duration) {
