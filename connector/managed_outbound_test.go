@@ -739,7 +739,9 @@ func newTrial(r *rand.Rand) *trial {
 	}
 	tr.managed = connector.ManagedOutbound{
 		MaxRecords: 1 + r.IntN(30), MaxBytes: 1 + r.Int64N(400), Concurrency: 1 + r.IntN(4), Write: tr.write,
-		Resume: func(ctx context.Context, chunk *connector.Chunk, _ connector.Ticket) error { return tr.outcome(ctx, chunk) },
+		Resume: func(ctx context.Context, chunk *connector.Chunk, _ connector.Ticket) error {
+			return tr.outcome(ctx, chunk)
+		},
 	}
 	return tr
 }
