@@ -261,6 +261,10 @@ func TestValidationNeedsNoNetwork(t *testing.T) {
 	if err != nil || len(got) != 3 {
 		t.Fatalf("%v %v", got, err)
 	}
+	gone := batchOf(connector.ActionDelete, []string{"id"}, 1, []string{"57"}, []string{""}, []string{"x"})
+	if got, err := s.ValidateRecords(t.Context(), syncFor(connector.StrategyDelete, upsertAnswers(""), []string{"id"}), gone); err != nil || len(got) != 2 {
+		t.Errorf("deletions: %v %v", got, err)
+	}
 	if len(w.sim.RequestLog()) != 0 {
 		t.Error("something was sent")
 	}

@@ -236,3 +236,19 @@ func TestAStopLeavesTheTicket(t *testing.T) {
 		})
 	}
 }
+
+func TestAnUploadThatIsGoneIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	body := `{"code":"INVALID_FILE_ID","details":{},"message":"improper file id","status":"error"}`
+	gone := zohosim.Fault{Match: zohosim.Match{Method: "POST", PathPattern: `/write$`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionStatus, Status: 400, Body: body}}
+	if err := w.sim.Fault(gone); err != nil {
+		t.Fatal(err)
+	}
+	out := newOut(t, batchOf(connector.ActionCreate, leadHeader, 1, leads(1, 5)...))
+	w.must(syncFor(connector.StrategyUpsert, upsertAnswers(pathBulk), leadHeader), out)
+	out.want(connector.StatusSucceeded, 5)
+	if c := w.sim.Counters(); c.Uploads != 2 || c.BulkWriteJobs != 1 {
+		t.Errorf("%d uploads, %d jobs", c.Uploads, c.BulkWriteJobs)
+	}
+}

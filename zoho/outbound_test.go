@@ -362,3 +362,42 @@ func TestEveryVariantGivesTheSameOutcomes(t *testing.T) {
 		})
 	}
 }
+
+func TestUpdatesOfKnownRecordsNeedNoJob(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	header := []string{"External_Key", "City"}
+	var rows [][]string
+	var ids []string
+	for i := range 3 {
+		key := fmt.Sprint("k", i)
+		id, err := w.sim.Insert("Leads", map[string]string{"Last_Name": "Ray", "Company": "Acme", "External_Key": key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, []string{key, "Bonn " + key})
+		ids = append(ids, id)
+	}
+	b := batchOf(connector.ActionUpdate, header, 1, rows...)
+	b.AppIdentifiers = ids
+	out := newOut(t, b)
+	w.must(syncFor(connector.StrategyUpdate, upsertAnswers(pathAuto), header), out)
+	out.want(connector.StatusSucceeded, 3)
+	for i, id := range ids {
+		if r := w.sim.Record("Leads", id); r["City"] != fmt.Sprint("Bonn k", i) {
+			t.Errorf("%v", r)
+		}
+	}
+	if c := w.sim.Counters(); c.BulkWriteJobs != 0 {
+		t.Errorf("%d jobs", c.BulkWriteJobs)
+	}
+	// One record whose id is not known makes a job the only way.
+	b = batchOf(connector.ActionUpdate, header, 1, rows...)
+	b.AppIdentifiers = []string{ids[0], "", ids[2]}
+	out = newOut(t, b)
+	w.must(syncFor(connector.StrategyUpdate, upsertAnswers(pathAuto), header), out)
+	out.want(connector.StatusSucceeded, 3)
+	if c := w.sim.Counters(); c.BulkWriteJobs != 1 {
+		t.Errorf("%d jobs", c.BulkWriteJobs)
+	}
+}
