@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -64,7 +65,12 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 		return fmt.Errorf("planning sync %s: %w", r.sync.Name, stopped)
 	}
 	if err != nil {
-		return r.refuse(fmt.Errorf("planning sync %s: %w", r.sync.Name, err))
+		err = fmt.Errorf("planning sync %s: %w", r.sync.Name, err)
+		var refused *PlanError
+		if errors.As(err, &refused) || errors.Is(err, ErrRunning) {
+			return r.refuse(err)
+		}
+		return err // the outbox may be filled all the same
 	}
 	r.report = report
 	r.update(func(run *Run) { run.Records = report.Records })

@@ -510,3 +510,40 @@ func TestALimitedRunSendsNoMore(t *testing.T) {
 		}
 	})
 }
+
+// An outbox that its run does not know of yet must not be orphaned by a
+// connector that cannot be opened when the run is resumed.
+func TestARunThatMayHaveAnOutboxStaysResumable(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 5)
+		r.script.outbound = each(succeed)
+		r.machine.reboot(2, true) // the outbox is filled, and nobody hears of it
+		if _, err := r.Run(t.Context(), "out", RunOptions{}); !errors.Is(err, errCrashed) {
+			t.Fatalf("err = %v", err)
+		}
+		r.machine.reboot(0, false)
+		r.script.openErr = connector.Errorf(connector.ClassConfig, "BAD", "bad answer")
+		run, err := r.Run(t.Context(), "out", RunOptions{})
+		if connector.ClassOf(err) != connector.ClassConfig || run.State != RunRunning {
+			t.Errorf("%s, %v; want a run to be resumed", run.State, err)
+		}
+		r.script.openErr = nil
+		if _, err := r.Resume(t.Context(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.warehouse.state["id-5"]; got != connector.StatusSucceeded {
+			t.Errorf("after the resumption: %q", got)
+		}
+	})
+}
+
+func TestAFreshRunThatCannotOpenIsFailed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 5)
+		r.script.openErr = connector.Errorf(connector.ClassConfig, "BAD", "bad answer")
+		run, err := r.Run(t.Context(), "out", RunOptions{})
+		if connector.ClassOf(err) != connector.ClassConfig || run.State != RunFailed || run.FinishedAt.IsZero() {
+			t.Errorf("%s, %v", run.State, err)
+		}
+	})
+}

@@ -120,7 +120,7 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	}
 	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
 	w := &work{
-		engine: e, ctx: ctx, sync: sync, limits: limits, warehouse: warehouse, stop: newStopper(),
+		engine: e, ctx: ctx, sync: sync, limits: limits, warehouse: warehouse, stop: newStopper(), fresh: fresh,
 		log:        e.log.With("sync", sync.Name, "run", run.ID),
 		connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
 	}
@@ -177,16 +177,20 @@ func (w *work) carry(options RunOptions) error {
 	return w.inbound(options)
 }
 
-// refuse ends a run for which nothing was planned yet as Failed; one that has an
-// outbox already stays resumable. It returns the error.
+// refuse ends a run for which nothing was planned yet as Failed; one that has, or
+// may have, an outbox stays resumable. It returns the error.
 func (w *work) refuse(err error) error {
+	var plan *PlanError
+	isPlan := errors.As(err, &plan)
+	// A run that goes on may have an outbox that its books do not know of yet,
+	// unless the warehouse has just refused to make one.
+	clean := w.fresh || isPlan || w.sync.Inbound != nil
 	w.update(func(r *Run) {
 		r.Error = connector.AsError(err)
-		var plan *PlanError
-		if errors.As(err, &plan) {
+		if isPlan {
 			r.Error = &connector.Error{Class: connector.ClassConfig, Code: strings.ToUpper(string(plan.Kind)), Message: plan.Message, Cause: err}
 		}
-		if r.Records > 0 || r.Streams != nil {
+		if !clean || r.Records > 0 || r.Streams != nil {
 			return
 		}
 		r.State, r.FinishedAt = RunFailed, w.engine.now()

@@ -88,13 +88,22 @@ func TestTheStateOfARunFollowsFromItsOutcomes(t *testing.T) {
 func TestAFailedCommitIsRemembered(t *testing.T) {
 	t.Parallel()
 	failure := errors.New("disk full")
-	b := outcomeBuffer{settle: func(context.Context, []connector.Outcomes) error { return failure }}
+	commits := 0
+	b := outcomeBuffer{settle: func(context.Context, []connector.Outcomes) error {
+		if commits++; commits == 1 {
+			return failure
+		}
+		return nil
+	}}
 	if err := b.add(t.Context(), connector.Outcomes{Seqs: []int64{1}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
 		if err := b.flush(t.Context()); !errors.Is(err, failure) {
 			t.Errorf("flush = %v, want the failure each time", err)
+		}
+		if err := b.add(t.Context(), connector.Outcomes{Seqs: []int64{2}}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type work struct {
 	warehouse Warehouse
 	log       *slog.Logger
 	stop      *stopper
+	fresh     bool // started by this process, not resumed
 	usage     *usageBook
 	handle    *handle
 	manifest  connector.Manifest
