@@ -102,7 +102,7 @@ func mappedFields(schema *connector.Schema) []connector.MappedField {
 	}
 	fields := make([]connector.MappedField, len(schema.Columns))
 	for i, c := range schema.Columns {
-		fields[i] = connector.MappedField{Name: c.Name, Type: c.Type}
+		fields[i] = connector.MappedField(c)
 	}
 	return fields
 }

@@ -36,7 +36,8 @@ type RunOptions struct {
 //
 // When the context is cancelled the connector is asked to stop at once; it has
 // [StopGrace] to settle what it holds, then it is killed. The run ends as
-// Delayed, everything settled so far stays settled, and the next run goes on.
+// Delayed, everything settled so far stays settled, and the next run goes on. A
+// run that is cancelled while it is planned stays Running, with an error.
 func (e *Engine) Run(ctx context.Context, syncName string, options RunOptions) (Run, error) {
 	if err := ctx.Err(); err != nil {
 		return Run{}, fmt.Errorf("sync %s was not run: %w", syncName, err)
