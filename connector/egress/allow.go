@@ -33,7 +33,7 @@ type allowList map[string]bool
 
 func newAllowList(addresses []connector.NetworkAddress) (allowList, error) {
 	if len(addresses) == 0 {
-		return nil, errNoAddresses
+		return nil, badConfig("no addresses: nothing could be reached")
 	}
 	list := make(allowList, len(addresses))
 	for _, a := range addresses {
@@ -42,7 +42,7 @@ func newAllowList(addresses []connector.NetworkAddress) (allowList, error) {
 			scheme = "https"
 		}
 		if scheme != "https" && scheme != "http" || a.Host == "" || strings.ContainsAny(a.Host, "*/@") {
-			return nil, fmt.Errorf("egress: %q with scheme %q is not an address", a.Host, a.Scheme)
+			return nil, badConfig("%q with scheme %q is not an address", a.Host, a.Scheme)
 		}
 		if a.Port == 0 {
 			port = defaultPort(scheme)
@@ -65,11 +65,7 @@ func defaultPort(scheme string) string {
 }
 
 func (l allowList) check(u *url.URL, redirect string) error {
-	port := u.Port()
-	if port == "" {
-		port = defaultPort(u.Scheme)
-	}
-	host := u.Scheme + "://" + net.JoinHostPort(canonicalHost(u.Hostname()), port)
+	host := origin(u)
 	if l[host] && u.User == nil {
 		return nil
 	}
@@ -78,13 +74,31 @@ func (l allowList) check(u *url.URL, redirect string) error {
 	return e
 }
 
-// checkRedirect refuses foreign hosts and long chains.
+// checkRedirect refuses foreign hosts and long chains, and takes credentials
+// that the caller set himself from requests to another origin: net/http would
+// let them go to subdomains and from https to http.
 func (l allowList) checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
 		return connector.Errorf(connector.ClassTransient, "REDIRECTS", "%s redirected 10 times", via[0].URL.Host)
 	}
+	if !sameOrigin(r.URL, via[0].URL) {
+		for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
+			r.Header.Del(name)
+		}
+	}
 	return l.check(r.URL, via[len(via)-1].URL.Host)
 }
+
+// origin is "scheme://host:port" of a URL.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = defaultPort(u.Scheme)
+	}
+	return u.Scheme + "://" + net.JoinHostPort(canonicalHost(u.Hostname()), port)
+}
+
+func sameOrigin(a, b *url.URL) bool { return origin(a) == origin(b) }
 
 // allowTransport refuses requests to foreign hosts before anything is sent.
 type allowTransport struct {
@@ -97,7 +111,13 @@ func (t *allowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	return t.next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
+	if err != nil {
+		return nil, explain(r, err)
+	}
+	// A redirect is judged by the request that it answers, see strayed.
+	resp.Request = r
+	return resp, nil
 }
 
 // closeBody keeps the RoundTripper's promise to close the body, on errors too.

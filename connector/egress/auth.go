@@ -2,24 +2,43 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"sync"
+
+	"github.com/sluiceio/sluice/connector"
 )
 
-// authTransport adds the token, and refreshes it once when the app says that it
-// expired.
+// authTransport adds the token, and has it replaced once when the app says that
+// it expired. A request that was refused so was not carried out, so any may be
+// repeated.
 type authTransport struct {
 	next    http.RoundTripper
 	tokens  TokenSource
-	turn    chan struct{} // one goroutine at a time asks for a token
 	open    matcherSet
 	expired func(*http.Response, []byte) bool
+
+	mu      sync.Mutex
+	flight  *flight // the call of Token going on
+	refused string  // the value last invalidated
 }
 
+// flight is one call of Token that several requests wait for.
+type flight struct {
+	landed chan struct{}
+	value  string
+	err    error
+}
+
+// mintingKey marks the context of Token: its requests carry no token.
+type mintingKey struct{}
+
 func (t *authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if t.open.fits(r) || strayed(r) {
+	minting := r.Context().Value(mintingKey{}) != nil
+	if minting || t.open.fits(r) || strayed(r) || r.Header.Get("Authorization") != "" {
 		return t.next.RoundTrip(r)
 	}
-	token, err := t.token(r.Context())
+	token, err := t.token(r.Context(), "")
 	if err != nil {
 		closeBody(r)
 		return nil, err
@@ -32,19 +51,26 @@ func (t *authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return resp, nil
 	}
-	resp.Body.Close()
-	t.tokens.Invalidate(r.Context(), token)
-	if token, err = t.token(r.Context()); err != nil {
+	drain(resp)
+	t.invalidate(r.Context(), token)
+	if token, err = t.token(r.Context(), token); err != nil {
 		closeBody(again)
 		return nil, err
 	}
 	return t.next.RoundTrip(withToken(again, token))
 }
 
-// strayed reports whether a redirect led to another host, which is not to see
-// the token.
+// strayed reports whether redirects have led away from the first request's
+// origin. Once away, a chain stays without the token, wherever it goes.
 func strayed(r *http.Request) bool {
-	return r.Response != nil && (r.Response.Request == nil || r.Response.Request.URL.Host != r.URL.Host)
+	for r.Response != nil {
+		before := r.Response.Request
+		if before == nil || !sameOrigin(before.URL, r.URL) {
+			return true
+		}
+		r = before
+	}
+	return false
 }
 
 func withToken(r *http.Request, token string) *http.Request {
@@ -53,13 +79,63 @@ func withToken(r *http.Request, token string) *http.Request {
 	return r
 }
 
-func (t *authTransport) token(ctx context.Context) (string, error) {
-	select {
-	case t.turn <- struct{}{}:
-		defer func() { <-t.turn }()
-		return t.tokens.Token(ctx)
-	case <-ctx.Done():
-		return "", ctx.Err()
+// token asks the source, or waits for a question that is going on. Stale is a
+// value that was refused.
+func (t *authTransport) token(ctx context.Context, stale string) (string, error) {
+	for {
+		t.mu.Lock()
+		f := t.flight
+		if f == nil {
+			f = &flight{landed: make(chan struct{})}
+			t.flight = f
+			t.mu.Unlock()
+			t.fly(ctx, f)
+			return f.value, f.err
+		}
+		t.mu.Unlock()
+		select {
+		case <-f.landed:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		// A question may have been asked before the value was invalidated, and
+		// may have failed for want of the asker's own time.
+		if f.err == nil && f.value != stale || f.err != nil && !ownTrouble(f.err) {
+			return f.value, f.err
+		}
+	}
+}
+
+func (t *authTransport) fly(ctx context.Context, f *flight) {
+	f.err = connector.Errorf(connector.ClassInternal, "TOKEN_SOURCE", "the token source did not return")
+	defer func() {
+		t.mu.Lock()
+		t.flight = nil
+		t.mu.Unlock()
+		close(f.landed)
+	}()
+	f.value, f.err = t.tokens.Token(context.WithValue(ctx, mintingKey{}, true))
+}
+
+// ownTrouble reports whether an error concerns the asker alone.
+func ownTrouble(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	switch connector.ClassOf(err) {
+	case connector.ClassCancelled, connector.ClassRateLimited, connector.ClassQuotaExhausted:
+		return true
+	}
+	return false
+}
+
+// invalidate tells the source of each refused value once.
+func (t *authTransport) invalidate(ctx context.Context, value string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refused != value {
+		t.refused = value
+		t.tokens.Invalidate(ctx, value)
 	}
 }
 

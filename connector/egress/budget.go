@@ -2,10 +2,20 @@ package egress
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
 )
+
+// pool is a budget shared by categories. The window is the client's own ledger:
+// it is always kept, and decides where the host keeps none.
+type pool struct {
+	name   string
+	window window
+	// spent is until when the app has said that nothing is left.
+	spent time.Time
+}
 
 // leaseKey names what a host has granted of a pool.
 type leaseKey struct {
@@ -19,6 +29,8 @@ type lease struct {
 	expires time.Time
 }
 
+func (s *lease) good(now time.Time) bool { return s.expires.IsZero() || now.Before(s.expires) }
+
 // smallCost is the cost up to which several requests are granted at once, to
 // save asking for each of them.
 const (
@@ -26,92 +38,117 @@ const (
 	smallGrant = 20
 )
 
-// pay takes units from the category's pool: from the host where it keeps the
-// budget, else from the client's own ledger. It waits while the pool is empty.
-func (l *limiter) pay(ctx context.Context, c *category, units int64) error {
-	pool := c.limit.Cost.Pool
-	for {
-		ok, at, err := l.tryPay(ctx, pool, units)
-		if err != nil {
-			return err
-		}
-		if ok {
-			return nil
-		}
-		if err := l.sleep(ctx, max(time.Until(at), time.Millisecond), connector.WaitingBudget, "waiting for budget: "+pool); err != nil {
-			return budgetError(err, pool)
-		}
+// unknownReset is when asking again makes sense if nobody says when a spent
+// budget comes back.
+const unknownReset = 15 * time.Minute
+
+// checkPool looks whether the pool pays for a request. The lock is held.
+func (l *limiter) checkPool(ctx context.Context, p *pass, now time.Time) verdict {
+	pool := p.category.pool
+	switch {
+	case pool.spent.After(now):
+		return verdict{err: exhausted(pool.name, pool.spent)}
+	case p.alone:
+		ok, at := pool.window.free(p.units, 0, now)
+		return verdict{ok: ok, at: at, waiting: connector.WaitingBudget}
 	}
+	s := l.leaseOf(ctx, pool.name)
+	if s != nil && s.units >= p.units && s.good(now) {
+		return verdict{ok: true}
+	}
+	return verdict{ask: true}
 }
 
-func budgetError(err error, pool string) error {
-	if e := connector.AsError(err); e.Class == connector.ClassQuotaExhausted {
-		e.Message = "the budget " + pool + " is spent: " + e.Message
-		return e
+// pay books a request with the ledger and the lease. The lock is held.
+func (l *limiter) pay(ctx context.Context, p *pass) {
+	p.category.pool.window.take(p.units)
+	if p.alone {
+		return
 	}
-	return err
+	p.lease = l.leaseOf(ctx, p.category.pool.name)
+	p.lease.units -= p.units
 }
 
-func (l *limiter) tryPay(ctx context.Context, pool string, units int64) (bool, time.Time, error) {
-	host := connector.HostFrom(ctx)
-	if host == nil {
-		return l.payAlone(pool, units)
+// leaseOf returns the lease of the sync's host, nil when there is none.
+func (l *limiter) leaseOf(ctx context.Context, pool string) *lease {
+	return l.leases[leaseKey{keyOf(connector.HostFrom(ctx)), pool}]
+}
+
+// keyOf is a host as part of a map's key. Hosts that cannot be compared share
+// their leases, which only means that one may spend what the other was granted.
+func keyOf(h connector.Host) connector.Host {
+	if h == nil || !reflect.TypeOf(h).Comparable() {
+		return nil
 	}
-	key := leaseKey{host, pool}
-	if l.payFromLease(key, units) {
-		return true, time.Time{}, nil
+	return h
+}
+
+// askHost asks the host for budget and keeps what it grants. When it grants
+// nothing it waits until asking again makes sense.
+func (l *limiter) askHost(ctx context.Context, p *pass) error {
+	pool, host := p.category.pool.name, connector.HostFrom(ctx)
+	request := connector.GrantRequest{Pool: pool, Units: p.units, Want: p.units}
+	if p.units <= smallCost {
+		request.Want = smallGrant
 	}
-	want := units
-	if units <= smallCost {
-		want = smallGrant
-	}
-	g, err := host.Grant(ctx, connector.GrantRequest{Pool: pool, Units: units, Want: want})
+	g, err := host.Grant(ctx, request)
 	switch {
 	case err != nil:
-		return false, time.Time{}, err
+		return err
 	case g.Unlimited:
-		return l.payAlone(pool, units)
-	case g.Units < units:
-		return false, g.RetryAt, nil
+		p.alone = true
+		return nil
+	case g.Units >= p.units && (g.ExpiresAt.IsZero() || g.ExpiresAt.After(time.Now())):
+		l.keepLease(leaseKey{keyOf(host), pool}, g)
+		return nil
 	}
-	l.keepLease(key, g, units)
-	return true, time.Time{}, nil
-}
-
-func (l *limiter) payAlone(pool string, units int64) (bool, time.Time, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	ok, at := l.ledgers[pool].reserve(units, time.Now())
-	return ok, at, nil
-}
-
-func (l *limiter) payFromLease(key leaseKey, units int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s := l.leases[key]
-	if s == nil || s.units < units || !time.Now().Before(s.expires) {
-		return false
+	at := g.RetryAt
+	if soon := time.Now().Add(time.Second); at.Before(soon) {
+		at = soon // never ask without a pause
 	}
-	s.units -= units
-	return true
+	return l.sleep(ctx, time.Until(at), connector.WaitingBudget, "waiting for budget: "+pool)
 }
 
-// keepLease keeps what a grant has left, and forgets leases that expired, of
+// keepLease adds a grant to what is left, and forgets leases that expired, of
 // this host or of earlier ones.
-func (l *limiter) keepLease(key leaseKey, g connector.Grant, units int64) {
+func (l *limiter) keepLease(key leaseKey, g connector.Grant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	for k, s := range l.leases {
-		if !now.Before(s.expires) {
+		if !s.good(now) {
 			delete(l.leases, k)
 		}
 	}
 	s := l.leases[key]
 	if s == nil {
-		s = &lease{}
-		l.leases[key] = s
+		l.leases[key] = &lease{units: g.Units, expires: g.ExpiresAt}
+		return
 	}
-	s.units += g.Units - units
-	s.expires = g.ExpiresAt
+	s.units += g.Units
+	if s.expires.IsZero() || !g.ExpiresAt.IsZero() && g.ExpiresAt.Before(s.expires) {
+		s.expires = g.ExpiresAt // the sum is good as long as all of it is
+	}
+}
+
+// spend notes that the app said that nothing is left, so that nobody asks it
+// again before resetAt.
+func (l *limiter) spend(p *pass, resetAt time.Time) error {
+	if resetAt.IsZero() {
+		resetAt = time.Now().Add(unknownReset)
+	}
+	name := "of the app"
+	if p != nil && p.category.pool != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		name, p.category.pool.spent = p.category.pool.name, resetAt
+		l.wake()
+	}
+	return exhausted(name, resetAt)
+}
+
+func exhausted(pool string, resetAt time.Time) error {
+	e := connector.Errorf(connector.ClassQuotaExhausted, "QUOTA_EXHAUSTED", "the app says that the budget %s is spent", pool)
+	e.ResetAt, e.RetryAfter = resetAt, max(time.Until(resetAt), 0)
+	return e
 }

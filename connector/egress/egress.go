@@ -2,13 +2,9 @@ package egress
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
-
-	"golang.org/x/oauth2"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -16,7 +12,8 @@ import (
 // Config configures a [Client]. Addresses is required; the zero value of
 // everything else is usable.
 type Config struct {
-	// Addresses are the hosts that may be reached.
+	// Addresses are the hosts that may be reached. Whatever leads elsewhere, a
+	// redirect or a download URL, is refused with a [HostError].
 	Addresses []connector.NetworkAddress
 	// Limits are obeyed; a request belongs to the first one that matches.
 	Limits connector.Limits
@@ -62,28 +59,16 @@ type Retry struct {
 }
 
 // TokenSource gives the value of the Authorization header. It is called by one
-// goroutine at a time.
+// goroutine at a time; the others share the answer.
 type TokenSource interface {
-	// Token returns the header's value, refreshing the token if need be.
+	// Token returns the whole header value, such as "Bearer abc", refreshing
+	// the token if need be. It is called for every request, so it caches.
+	// Requests made with its context through the same client carry no token.
 	Token(ctx context.Context) (string, error)
-	// Invalidate says that the app refused a value as expired.
+	// Invalidate says that the app refused a value as expired, so that the
+	// next Token returns another one. It is called once for each value.
 	Invalidate(ctx context.Context, value string)
 }
-
-// OAuth2 adapts an [oauth2.TokenSource] that refreshes by itself.
-func OAuth2(source oauth2.TokenSource) TokenSource { return oauth2Source{source} }
-
-type oauth2Source struct{ source oauth2.TokenSource }
-
-func (s oauth2Source) Token(context.Context) (string, error) {
-	t, err := s.source.Token()
-	if err != nil {
-		return "", connector.Errorf(connector.ClassAuth, "TOKEN", "getting an access token: %w", err)
-	}
-	return t.Type() + " " + t.AccessToken, nil
-}
-
-func (oauth2Source) Invalidate(context.Context, string) {}
 
 // Client is a road out. It is safe for concurrent use.
 type Client struct {
@@ -91,7 +76,8 @@ type Client struct {
 	base http.RoundTripper
 }
 
-// New returns a client, or an error that names the contradiction in the config.
+// New returns a client, or an error of class CONFIG that names the
+// contradiction in the config.
 func New(c Config) (*Client, error) {
 	allowed, err := newAllowList(c.Addresses)
 	if err != nil {
@@ -101,7 +87,7 @@ func New(c Config) (*Client, error) {
 	compiled := make(map[string]matcherSet, len(matchers))
 	for name, list := range matchers {
 		if compiled[name], err = compile(list); err != nil {
-			return nil, fmt.Errorf("egress: %s: %w", name, err)
+			return nil, badConfig("%s: %w", name, err)
 		}
 	}
 	limits, err := newLimiter(c)
@@ -112,11 +98,22 @@ func New(c Config) (*Client, error) {
 	if base == nil {
 		base = newTransport()
 	}
+	// From the inside out:
+	//
+	// observe next to the wire, so that each attempt is booked and logged once,
+	// with its own duration and without the time it waited;
+	// limits around it, so that each attempt waits its turn, repetitions too;
+	// auth around the limits: asking for a token may send a request that itself
+	// waits for the limits, and must not hold a place meanwhile; and a token
+	// refused is one attempt for the limits and none for retry;
+	// retry around auth, so that a later attempt carries a fresh token;
+	// the allow-list outermost: what it refuses costs no budget, no token and
+	// no time.
 	var chain http.RoundTripper = &observer{next: base, limits: limits, remaining: c.Remaining, logger: c.Logger}
 	chain = &limitTransport{next: chain, limits: limits, exhausted: c.QuotaExhausted}
 	if c.Tokens != nil {
 		chain = &authTransport{
-			next: chain, tokens: c.Tokens, turn: make(chan struct{}, 1), open: compiled["Unauthenticated"], expired: c.TokenExpired,
+			next: chain, tokens: c.Tokens, open: compiled["Unauthenticated"], expired: c.TokenExpired,
 		}
 	}
 	chain = &retryTransport{next: chain, safe: compiled["RetrySafe"], retry: c.Retry.withDefaults(), limits: limits}
@@ -124,7 +121,11 @@ func New(c Config) (*Client, error) {
 	return &Client{http: &http.Client{Transport: chain, CheckRedirect: allowed.checkRedirect}, base: base}, nil
 }
 
-// HTTP returns the client to send requests with.
+// HTTP returns the client to send requests with. A response's body must be
+// closed: until then the call counts as under way.
+//
+// What went wrong is a [connector.Error] within the [url.Error] that net/http
+// returns; that one repeats the whole URL, so use [Redact] before showing it.
 func (c *Client) HTTP() *http.Client { return c.http }
 
 // Close closes idle connections. Requests under way go on.
@@ -166,5 +167,3 @@ func WithIdempotent(ctx context.Context) context.Context {
 }
 
 func isIdempotent(ctx context.Context) bool { return ctx.Value(idempotentKey{}) != nil }
-
-var errNoAddresses = errors.New("egress: no addresses: nothing could be reached")

@@ -3,12 +3,12 @@ package egress
 import (
 	"net/http"
 	"time"
-
-	"github.com/sluiceio/sluice/connector"
 )
 
-// limitTransport waits for the limits. A place in a concurrency group is held
-// until the body is closed, because apps count a call as active until then.
+// limitTransport waits for the limits. A place in a rate is kept until the
+// answer's header is there (see [window]); a place in a concurrency group until
+// the body is closed, because apps count a call as active until they have sent
+// all of it.
 type limitTransport struct {
 	next      http.RoundTripper
 	limits    *limiter
@@ -16,18 +16,23 @@ type limitTransport struct {
 }
 
 func (t *limitTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	answered, closed, err := t.limits.enter(r)
+	pass, err := t.limits.enter(r)
 	if err != nil {
 		closeBody(r)
 		return nil, err
 	}
 	resp, err := t.next.RoundTrip(r)
-	answered()
 	if err != nil {
-		closed()
+		f := fateAbandoned
+		if notSent(err) {
+			f = fateUnsent
+		}
+		t.limits.answered(pass, f)
+		t.limits.leave(pass)
 		return nil, err
 	}
-	resp.Body = &onClose{ReadCloser: resp.Body, done: closed}
+	t.limits.answered(pass, fateAnswered)
+	resp.Body = &onClose{ReadCloser: resp.Body, done: func() { t.limits.leave(pass) }}
 	if resp.StatusCode != http.StatusTooManyRequests || t.exhausted == nil {
 		return resp, nil
 	}
@@ -36,10 +41,5 @@ func (t *limitTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	resp.Body.Close()
-	e := connector.Errorf(connector.ClassQuotaExhausted, "QUOTA_EXHAUSTED", "the app says that its budget is spent")
-	e.ResetAt = resetAt
-	if !resetAt.IsZero() {
-		e.RetryAfter = max(time.Until(resetAt), 0)
-	}
-	return nil, e
+	return nil, t.limits.spend(pass, resetAt)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,6 @@ const defaultMaxWait = time.Hour
 // limiter keeps all limits of a client.
 type limiter struct {
 	categories []*category
-	pools      map[string]connector.Pool
 	items      func(*http.Request) int64
 	maxWait    time.Duration
 	telling    rate.Sometimes // progress reports while waiting
@@ -26,37 +26,49 @@ type limiter struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced when something became free
 	groups  map[string]*group
-	ledgers map[string]*ledger
+	pools   map[string]*pool
 	leases  map[leaseKey]*lease
 }
 
-// category is one limit.
+// category is one limit. Its requests pass in the order in which they came.
 type category struct {
 	limit   connector.Limit
 	fits    matcherSet
 	windows []*window
 	group   *group
+	pool    *pool
 	pause   time.Time // no request before it
+	queue   []*pass
 }
 
 // group is a concurrency limit shared by categories.
 type group struct{ size, busy int }
 
+// pass is one request on its way through the limits.
+type pass struct {
+	category *category
+	units    int64
+	alone    bool   // the host keeps no ledger: the client's own decides
+	lease    *lease // what paid, nil when the own ledger did
+}
+
 func newLimiter(c Config) (*limiter, error) {
 	l := &limiter{
-		pools: make(map[string]connector.Pool), items: c.Items, maxWait: c.MaxWait, telling: rate.Sometimes{First: 1, Interval: time.Second},
-		changed: make(chan struct{}), groups: make(map[string]*group), ledgers: make(map[string]*ledger), leases: make(map[leaseKey]*lease),
+		items: c.Items, maxWait: c.MaxWait, telling: rate.Sometimes{First: 1, Interval: time.Second},
+		changed: make(chan struct{}), groups: make(map[string]*group), pools: make(map[string]*pool), leases: make(map[leaseKey]*lease),
 	}
 	if l.maxWait <= 0 {
 		l.maxWait = defaultMaxWait
 	}
 	for _, p := range c.Limits.Pools {
-		l.pools[p.Name] = p
-		l.ledgers[p.Name] = &ledger{pool: p}
+		if p.Name == "" || p.Capacity < 1 || p.Window <= 0 {
+			return nil, badConfig("the pool %q holds %d units in %v: nothing could be paid from it", p.Name, p.Capacity, p.Window)
+		}
+		l.pools[p.Name] = &pool{name: p.Name, window: window{size: p.Capacity, per: p.Window}}
 	}
 	for _, limit := range c.Limits.Limits {
 		if err := l.add(limit); err != nil {
-			return nil, fmt.Errorf("egress: limit %s: %w", limit.Category, err)
+			return nil, err
 		}
 	}
 	return l, nil
@@ -65,18 +77,18 @@ func newLimiter(c Config) (*limiter, error) {
 func (l *limiter) add(limit connector.Limit) error {
 	fits, err := compile(limit.Matchers)
 	if err != nil {
-		return err
+		return badConfig("the limit %s: %w", limit.Category, err)
 	}
 	c := &category{limit: limit, fits: fits}
 	for _, r := range limit.Rates {
 		if r.Count < 1 || r.Per <= 0 {
-			return fmt.Errorf("a rate of %d per %v lets nothing pass", r.Count, r.Per)
+			return badConfig("the limit %s: a rate of %d per %v lets nothing pass", limit.Category, r.Count, r.Per)
 		}
-		c.windows = append(c.windows, &window{rate: r})
+		c.windows = append(c.windows, &window{size: r.Count, per: r.Per})
 	}
 	if limit.Cost != nil {
-		if _, ok := l.pools[limit.Cost.Pool]; !ok {
-			return fmt.Errorf("its cost is drawn from the pool %q, which is not declared", limit.Cost.Pool)
+		if c.pool = l.pools[limit.Cost.Pool]; c.pool == nil {
+			return badConfig("the limit %s: its cost is drawn from the pool %q, which is not declared", limit.Category, limit.Cost.Pool)
 		}
 	}
 	if limit.MaxConcurrency > 0 || limit.Shared != "" {
@@ -84,6 +96,11 @@ func (l *limiter) add(limit connector.Limit) error {
 	}
 	l.categories = append(l.categories, c)
 	return nil
+}
+
+func badConfig(format string, args ...any) error {
+	err := fmt.Errorf("egress: "+format, args...)
+	return &connector.Error{Class: connector.ClassConfig, Code: "INVALID_LIMITS", Message: err.Error(), Cause: err}
 }
 
 // groupFor returns the limit's concurrency group; a shared one has the smallest
@@ -114,27 +131,31 @@ func (l *limiter) categoryOf(r *http.Request) *category {
 	return nil
 }
 
-// enter waits until the request may be sent. The two functions returned are to
-// be called when the answer's header (or an error) is there, and when the body
-// is closed.
-func (l *limiter) enter(r *http.Request) (answered, closed func(), err error) {
+// enter waits until the request may be sent, and returns its pass: nil when it
+// belongs to no limit.
+func (l *limiter) enter(r *http.Request) (*pass, error) {
 	c := l.categoryOf(r)
 	if c == nil {
-		return func() {}, func() {}, nil
+		return nil, nil
 	}
-	if err := l.takePlace(r.Context(), c); err != nil {
-		return nil, nil, err
+	p := &pass{category: c, alone: connector.HostFrom(r.Context()) == nil}
+	if c.limit.Cost != nil {
+		p.units = c.limit.Cost.For(l.itemsOf(r))
 	}
-	answered = func() { l.answered(c) }
-	closed = func() { l.leave(c) }
-	if cost := c.limit.Cost; cost != nil {
-		if err := l.pay(r.Context(), c, cost.For(l.itemsOf(r))); err != nil {
-			answered()
-			closed()
-			return nil, nil, err
-		}
+	if c.pool != nil && p.units > c.pool.window.size {
+		return nil, connector.Errorf(connector.ClassConfig, "COST_EXCEEDS_POOL", "one request of %s costs %d, more than %s ever holds", c.name(), p.units, c.pool.name)
 	}
-	return answered, closed, nil
+	l.mu.Lock()
+	c.queue = append(c.queue, p)
+	l.mu.Unlock()
+	if err := l.await(r.Context(), p); err != nil {
+		l.mu.Lock()
+		c.unqueue(p)
+		l.wake()
+		l.mu.Unlock()
+		return nil, err
+	}
+	return p, nil
 }
 
 func (l *limiter) itemsOf(r *http.Request) int64 {
@@ -144,59 +165,109 @@ func (l *limiter) itemsOf(r *http.Request) int64 {
 	return l.items(r)
 }
 
-// takePlace waits for a place in every window and in the concurrency group.
-func (l *limiter) takePlace(ctx context.Context, c *category) error {
+func (c *category) unqueue(p *pass) {
+	c.queue = slices.DeleteFunc(c.queue, func(other *pass) bool { return other == p })
+}
+
+// await waits for everything at once: a request that waits for one thing holds
+// no other, so that dear requests waiting for budget do not keep cheap ones
+// from their places.
+func (l *limiter) await(ctx context.Context, p *pass) error {
 	for {
 		l.mu.Lock()
-		ok, at := c.tryTake(time.Now())
+		now := time.Now()
+		v := l.check(ctx, p, now)
+		if v.ok {
+			l.take(ctx, p)
+		}
 		changed := l.changed
 		l.mu.Unlock()
-		if ok {
+		switch {
+		case v.ok:
 			return nil
-		}
-		if err := l.waitFor(ctx, c, at, changed); err != nil {
-			return err
+		case v.err != nil:
+			return v.err
+		case v.ask:
+			if err := l.askHost(ctx, p); err != nil {
+				return err
+			}
+		default:
+			if err := l.waitFor(ctx, p, v, changed); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// tryTake takes a place if there is one, or says when there may be (zero when
-// it depends on requests under way).
-func (c *category) tryTake(now time.Time) (bool, time.Time) {
+// verdict is whether a request may pass, and otherwise what it waits for.
+type verdict struct {
+	ok      bool
+	at      time.Time // not before; zero when that depends on requests under way
+	waiting connector.Waiting
+	ask     bool // the host is to be asked for budget
+	err     error
+}
+
+// check looks at all limits. The lock is held.
+func (l *limiter) check(ctx context.Context, p *pass, now time.Time) verdict {
+	c := p.category
+	place := int64(slices.Index(c.queue, p))
+	v := verdict{waiting: connector.WaitingLimit}
 	if c.pause.After(now) {
-		return false, c.pause
+		v.at = c.pause
 	}
+	wait := v.at.After(now)
 	for _, w := range c.windows {
-		if ok, at := w.free(now); !ok {
-			return false, at
+		if ok, at := w.free(1, place, now); !ok {
+			wait = true
+			if at.After(v.at) {
+				v.at = at
+			}
 		}
 	}
-	if c.group != nil && c.group.size > 0 && c.group.busy >= c.group.size {
-		return false, time.Time{}
+	full := c.group != nil && c.group.size > 0 && c.group.busy >= c.group.size
+	if wait || full || place > 0 {
+		return v
 	}
+	if c.pool == nil || p.units == 0 {
+		return verdict{ok: true}
+	}
+	return l.checkPool(ctx, p, now)
+}
+
+// take takes what check found free. The lock is held.
+func (l *limiter) take(ctx context.Context, p *pass) {
+	c := p.category
+	c.unqueue(p)
 	for _, w := range c.windows {
-		w.take()
+		w.take(1)
 	}
 	if c.group != nil {
 		c.group.busy++
 	}
-	return true, time.Time{}
+	if c.pool != nil && p.units > 0 {
+		l.pay(ctx, p)
+	}
+	l.wake() // the next in the queue is first now
 }
 
-// waitFor waits until a time, or until something became free.
-func (l *limiter) waitFor(ctx context.Context, c *category, at time.Time, changed <-chan struct{}) error {
-	activity := "waiting for the limit " + c.name()
+// waitFor waits until something changes or the time has come.
+func (l *limiter) waitFor(ctx context.Context, p *pass, v verdict, changed <-chan struct{}) error {
+	activity := "waiting for the limit " + p.category.name()
+	if v.waiting == connector.WaitingBudget {
+		activity = "waiting for budget: " + p.category.pool.name
+	}
 	var timeout <-chan time.Time
-	if !at.IsZero() {
-		d := time.Until(at)
-		if err := l.affordable(ctx, d, connector.WaitingLimit); err != nil {
+	if !v.at.IsZero() {
+		d := time.Until(v.at)
+		if err := l.affordable(ctx, d, v.waiting, activity); err != nil {
 			return err
 		}
 		timer := time.NewTimer(d)
 		defer timer.Stop()
 		timeout = timer.C
 	}
-	l.tell(ctx, connector.WaitingLimit, activity, at)
+	l.tell(ctx, v.waiting, activity, v.at)
 	select {
 	case <-timeout:
 	case <-changed:
@@ -213,22 +284,51 @@ func (c *category) name() string {
 	return c.limit.Category
 }
 
-func (l *limiter) answered(c *category) {
+// fate is what became of a request, for the limits.
+type fate int
+
+const (
+	fateAnswered  fate = iota // the header of the answer is there
+	fateAbandoned             // it may have reached the app
+	fateUnsent                // it was never sent
+)
+
+// answered says what became of the request; its place in a group is kept.
+func (l *limiter) answered(p *pass, f fate) {
+	if p == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	for _, w := range c.windows {
-		w.answered(now)
+	windows, now := p.category.windows, time.Now()
+	for _, w := range windows {
+		settle(w, 1, f, now)
+	}
+	if p.category.pool != nil && p.units > 0 {
+		settle(&p.category.pool.window, p.units, f, now)
+		if f == fateUnsent && p.lease != nil {
+			p.lease.units += p.units
+		}
 	}
 	l.wake()
 }
 
-func (l *limiter) leave(c *category) {
+func settle(w *window, units int64, f fate, now time.Time) {
+	if f == fateUnsent {
+		w.untake(units)
+		return
+	}
+	w.answered(units, now, f == fateAnswered)
+}
+
+// leave gives the place in the concurrency group back.
+func (l *limiter) leave(p *pass) {
+	if p == nil || p.category.group == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.group != nil {
-		c.group.busy--
-	}
+	p.category.group.busy--
 	l.wake()
 }
 
@@ -248,12 +348,13 @@ func (l *limiter) pause(r *http.Request, until time.Time) {
 	defer l.mu.Unlock()
 	if until.After(c.pause) {
 		c.pause = until
+		l.wake() // those who cannot wait so long learn it now
 	}
 }
 
 // affordable fails when a wait would outlast the deadline, or is longer than
 // any wait is allowed to be.
-func (l *limiter) affordable(ctx context.Context, d time.Duration, waiting connector.Waiting) error {
+func (l *limiter) affordable(ctx context.Context, d time.Duration, waiting connector.Waiting, activity string) error {
 	deadline, ok := ctx.Deadline()
 	late := ok && time.Now().Add(d).After(deadline)
 	if !late && d <= l.maxWait {
@@ -263,7 +364,7 @@ func (l *limiter) affordable(ctx context.Context, d time.Duration, waiting conne
 	if waiting == connector.WaitingBudget {
 		class, code = connector.ClassQuotaExhausted, "QUOTA_EXHAUSTED"
 	}
-	e := connector.Errorf(class, code, "a wait of %v would be needed, which is longer than there is time for", d.Round(time.Millisecond))
+	e := connector.Errorf(class, code, "%s would take %v, which is longer than there is time for", activity, d.Round(time.Millisecond))
 	e.RetryAfter, e.ResetAt = d, time.Now().Add(d)
 	return e
 }

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -19,7 +20,9 @@ type observer struct {
 func (t *observer) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
 	resp, err := t.next.RoundTrip(r)
-	t.report(r, resp)
+	if !notSent(err) {
+		t.report(r, resp)
+	}
 	t.log(r, resp, err, time.Since(start))
 	return resp, err
 }
@@ -43,7 +46,7 @@ func (t *observer) report(r *http.Request, resp *http.Response) {
 			u.Pool, u.Remaining = pool, &units
 		}
 	}
-	host.Report(r.Context(), connector.Report{Usage: []connector.Usage{u}})
+	host.Report(context.WithoutCancel(r.Context()), connector.Report{Usage: []connector.Usage{u}})
 }
 
 func (t *observer) log(r *http.Request, resp *http.Response, err error, took time.Duration) {

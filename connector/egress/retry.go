@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -36,15 +35,16 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		pause := t.pause(resp, attempt)
-		if e := t.wait(r, resp, pause); e != nil {
+		if t.tooLong(r, resp, pause) {
 			closeBody(again)
-			if resp != nil {
-				return resp, nil // the answer says more than "no time left"
-			}
-			return nil, errors.Join(err, e)
+			return resp, err // the answer says more than "no time left"
 		}
 		if resp != nil {
-			drain(resp)
+			drain(resp) // before the wait: an open body holds a place
+		}
+		if e := t.wait(r, resp, pause); e != nil {
+			closeBody(again)
+			return nil, e
 		}
 		r = again
 	}
@@ -64,8 +64,7 @@ func worthRepeating(resp *http.Response, err error, safe bool) bool {
 		if errors.As(err, &own) { // ours: a limit, a token, a refused host
 			return false
 		}
-		var dial *net.OpError
-		return safe || errors.As(err, &dial) && dial.Op == "dial"
+		return safe || notSent(err)
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
@@ -82,7 +81,10 @@ func (t *retryTransport) pause(resp *http.Response, attempt int) time.Duration {
 	if d, ok := retryAfter(resp); ok {
 		return d
 	}
-	d := min(t.retry.Base<<(attempt-1), t.retry.Max)
+	d := t.retry.Max
+	if shift := attempt - 1; shift < 20 {
+		d = min(t.retry.Base<<shift, t.retry.Max)
+	}
 	return d*3/4 + rand.N(d/2+1)
 }
 
@@ -101,11 +103,16 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-// wait pauses this request; after a 429, every worker of its category.
-func (t *retryTransport) wait(r *http.Request, resp *http.Response, pause time.Duration) error {
+// tooLong reports whether there is no time for a pause. After a 429 it lets
+// every worker of the category pause, whoever has the time.
+func (t *retryTransport) tooLong(r *http.Request, resp *http.Response, pause time.Duration) bool {
 	if resp != nil && resp.StatusCode == http.StatusTooManyRequests {
 		t.limits.pause(r, time.Now().Add(pause))
 	}
+	return t.limits.affordable(r.Context(), pause, connector.WaitingRetry, "trying again") != nil
+}
+
+func (t *retryTransport) wait(r *http.Request, resp *http.Response, pause time.Duration) error {
 	why := "the app could not be reached"
 	if resp != nil {
 		why = "the app answered " + strconv.Itoa(resp.StatusCode)
@@ -125,7 +132,7 @@ func (l *limiter) sleep(ctx context.Context, d time.Duration, waiting connector.
 	if d <= 0 {
 		return ctx.Err()
 	}
-	if err := l.affordable(ctx, d, waiting); err != nil {
+	if err := l.affordable(ctx, d, waiting, activity); err != nil {
 		return err
 	}
 	l.tell(ctx, waiting, activity, time.Now().Add(d))

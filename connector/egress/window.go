@@ -1,91 +1,109 @@
 package egress
 
 import (
+	"slices"
 	"time"
-
-	"github.com/sluiceio/sluice/connector"
 )
 
-// window keeps one rate: never more than count requests arrive at the app in
-// any window of length per.
+// window lets at most size units arrive at the app in any window of length per:
+// the requests of a rate, or the units of a pool.
 //
 // When a request arrives is not known; it is some time between sending it and
-// receiving the answer's header. So a place is taken from the moment of sending
-// until per after the answer: a request that takes the place of another is sent
-// at least per after that one's answer, and so arrives at least per after it
-// arrived, whatever the network does. The price is a pace lower than the limit
-// by the share that the round trip has in per.
+// receiving the answer's header. So its units are taken from the moment of
+// sending until per after the answer. Suppose more than size units arrived
+// within per, and let k be the request among them that was let pass last: all
+// others were answered after they arrived, hence after the window began, hence
+// later than per before k was sent; so their units were still taken and k could
+// not pass. The price is a pace lower than the limit by the share that the
+// round trip has in per. A token bucket, such as that of x/time/rate, would not
+// do: after a pause it lets pass its burst and, within the same window, what
+// has flowed in since.
 type window struct {
-	rate  connector.Rate
-	taken int64       // requests under way
-	until []time.Time // when places of answered requests become free, ascending
+	size  int64
+	per   time.Duration
+	taken int64  // by requests under way
+	kept  int64  // the sum of lines
+	lines []line // of requests answered, ascending
 }
 
-// free reports whether a place is free at now, and if not, when the next one
-// is known to be (zero when that depends on requests under way).
-func (w *window) free(now time.Time) (bool, time.Time) {
-	i := 0
-	for i < len(w.until) && !w.until[i].After(now) {
-		i++
-	}
-	w.until = w.until[i:]
-	if w.taken+int64(len(w.until)) < w.rate.Count {
-		return true, time.Time{}
-	}
-	if len(w.until) > 0 {
-		return false, w.until[0]
-	}
-	return false, time.Time{}
-}
-
-func (w *window) take() { w.taken++ }
-
-// answered starts the time after which a place is free again.
-func (w *window) answered(now time.Time) {
-	w.taken--
-	w.until = append(w.until, now.Add(w.rate.Per))
-}
-
-// ledger keeps a pool when the host does not: units spent in the rolling window.
-type ledger struct {
-	pool  connector.Pool
-	spent int64
-	lines []line // ascending by time
-}
-
+// line is a number of units that come back at a time.
 type line struct {
-	at    time.Time
+	back  time.Time
 	units int64
 }
 
-// reserve spends units if the pool has them, or says when it will.
-func (l *ledger) reserve(units int64, now time.Time) (bool, time.Time) {
+// margin allows for clocks that do not run alike and for apps that count in
+// coarser steps than ours.
+func (w *window) margin() time.Duration { return min(max(w.per/1000, time.Millisecond), time.Second) }
+
+// maxLines bounds the memory of a window: beyond it, units that come back
+// within a thousandth of the window come back together, at the later time.
+const maxLines = 1024
+
+// straggle is how long a request that was abandoned without an answer may be on
+// its way to the app still.
+const straggle = 2 * time.Second
+
+// free reports whether units may be taken at now, when ahead units are to be
+// taken by others first. If not, it returns a time before which they cannot.
+func (w *window) free(units, ahead int64, now time.Time) (bool, time.Time) {
 	i := 0
-	for i < len(l.lines) && !l.lines[i].at.Add(l.pool.Window).After(now) {
-		l.spent -= l.lines[i].units
+	for i < len(w.lines) && !w.lines[i].back.After(now) {
+		w.kept -= w.lines[i].units
 		i++
 	}
-	l.lines = l.lines[i:]
-	if l.spent+units <= l.pool.Capacity {
-		l.spend(units, now)
+	w.lines = w.lines[i:]
+	need := w.taken + w.kept + ahead + units - w.size
+	if need <= 0 {
 		return true, time.Time{}
 	}
-	back := l.spent + units - l.pool.Capacity
-	for _, e := range l.lines {
-		if back -= e.units; back <= 0 {
-			return false, e.at.Add(l.pool.Window)
+	for _, l := range w.lines {
+		if need -= l.units; need <= 0 {
+			return false, l.back
 		}
 	}
-	return false, now.Add(l.pool.Window) // costs more than the pool holds
+	// The rest waits for units that are under way, or not even sent: those come
+	// back a whole window from now at the earliest; and after them for units
+	// that others take as they come back, each once in a window.
+	need -= w.size - w.kept
+	at := now.Add(w.per)
+	if need <= 0 {
+		return false, at
+	}
+	if len(w.lines) > 0 && w.lines[0].back.Before(at) {
+		at = w.lines[0].back
+	}
+	rounds := (need + w.size - 1) / w.size
+	return false, at.Add(w.per * time.Duration(rounds))
 }
 
-// spend books units; lines of the same second are one, which bounds the memory.
-func (l *ledger) spend(units int64, now time.Time) {
-	l.spent += units
-	at := now.Truncate(time.Second).Add(time.Second) // never forgotten too early
-	if n := len(l.lines); n > 0 && l.lines[n-1].at.Equal(at) {
-		l.lines[n-1].units += units
+func (w *window) take(units int64) { w.taken += units }
+
+// untake gives back the units of a request that was never sent.
+func (w *window) untake(units int64) { w.taken -= units }
+
+// answered starts the time after which units come back; answered false says
+// that the request was abandoned, at now.
+func (w *window) answered(units int64, now time.Time, answered bool) {
+	w.taken -= units
+	w.kept += units
+	back := now.Add(w.per + w.margin())
+	if !answered {
+		back = back.Add(straggle)
+	}
+	if len(w.lines) >= maxLines { // onto a fixed grid, so that a line does not move for ever
+		grid := w.per / maxLines
+		back = back.Truncate(grid).Add(grid)
+	}
+	at, _ := slices.BinarySearchFunc(w.lines, back, func(l line, t time.Time) int {
+		if l.back.After(t) {
+			return 1
+		}
+		return -1
+	})
+	if at > 0 && w.lines[at-1].back.Equal(back) {
+		w.lines[at-1].units += units
 		return
 	}
-	l.lines = append(l.lines, line{at, units})
+	w.lines = slices.Insert(w.lines, at, line{back, units})
 }
