@@ -675,12 +675,12 @@ func TestEveryRecordGetsOneOutcome(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 1))
 			trial := newTrial(r)
+			stops, after, mode, in := r.IntN(3) == 0, r.IntN(5000), r.IntN(2), r.IntN(4000)
 			over := make(chan error, 1)
 			go func() { over <- trial.managed.Run(t.Context(), trial.sync, trial.host) }()
-			if r.IntN(3) == 0 {
-				<-time.After(time.Duration(r.IntN(5000)) * time.Millisecond)
-				mode := []connector.StopMode{connector.StopDrain, connector.StopNow}[r.IntN(2)]
-				trial.host.ask(mode, time.Duration(r.IntN(4000))*time.Millisecond)
+			if stops {
+				<-time.After(time.Duration(after) * time.Millisecond)
+				trial.host.ask([]connector.StopMode{connector.StopDrain, connector.StopNow}[mode], time.Duration(in)*time.Millisecond)
 			}
 			err := <-over
 			if e := connector.AsError(err); e != nil && e.Class != connector.ClassAuth && e.Class != connector.ClassQuotaExhausted {
