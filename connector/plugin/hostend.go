@@ -1,0 +1,186 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+// hostEnd is the part of the host's half that both directions share.
+type hostEnd struct {
+	ctx    context.Context // of the call
+	cancel context.CancelCauseFunc
+	host   connector.Host
+
+	sendGrant func(*pb.Grant) error
+	sendStop  func(*pb.Stop) error
+
+	helpers sync.WaitGroup
+	done    chan struct{} // closed when the conversation is over
+	dog     *watchdog
+}
+
+func newHostEnd(ctx context.Context, host connector.Host) *hostEnd {
+	ctx, cancel := context.WithCancelCause(ctx)
+	h := &hostEnd{ctx: ctx, cancel: cancel, host: host, done: make(chan struct{})}
+	h.dog = &watchdog{last: "starting", bite: cancel}
+	return h
+}
+
+// end stops the helpers and waits for them.
+func (h *hostEnd) end() {
+	close(h.done)
+	h.cancel(nil)
+	h.helpers.Wait()
+}
+
+// watchStop forwards the host's request to stop, and ends the call when its
+// deadline has passed.
+func (h *hostEnd) watchStop() {
+	h.helpers.Go(func() {
+		var stop connector.Stop
+		select {
+		case s, ok := <-h.host.Stop():
+			if !ok {
+				return
+			}
+			stop = s
+		case <-h.done:
+			return
+		case <-h.ctx.Done():
+			return
+		}
+		if m, err := wire.Stop(stop); err == nil {
+			_ = h.sendStop(m) // a broken call shows in Recv
+		}
+		if stop.Deadline.IsZero() {
+			return
+		}
+		timer := time.NewTimer(time.Until(stop.Deadline))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			h.cancel(connector.Errorf(connector.ClassCancelled, "STOP_IGNORED", "the connector did not end before the deadline of the stop"))
+		case <-h.done:
+		case <-h.ctx.Done():
+		}
+	})
+}
+
+// grant answers a request for budget, without holding up what is received.
+func (h *hostEnd) grant(m *pb.GrantRequest) error {
+	id, request, err := wire.GrantRequestFrom(m)
+	if err != nil {
+		return connectorBroke("a request for budget", err)
+	}
+	h.helpers.Go(func() {
+		g, err := h.host.Grant(h.ctx, request)
+		if err != nil {
+			h.cancel(err)
+			return
+		}
+		if g.Units == 0 && g.RetryAt.IsZero() && !g.Unlimited {
+			g.RetryAt = time.Now().Add(time.Minute) // the contract wants a time
+		}
+		g.Pool = request.Pool
+		answer, err := wire.Grant(id, g)
+		if err != nil {
+			h.cancel(err)
+			return
+		}
+		_ = h.sendGrant(answer) // a broken call shows in Recv
+	})
+	return nil
+}
+
+func (h *hostEnd) usage(m *pb.Usage) error {
+	u, err := wire.UsageFrom(m)
+	if err == nil {
+		h.host.Report(h.ctx, connector.Report{Usage: []connector.Usage{u}})
+	}
+	return connectorBroke("a report of usage", err)
+}
+
+func (h *hostEnd) progress(m *pb.Progress) error {
+	p, err := wire.ProgressFrom(m)
+	if err != nil {
+		return connectorBroke("a report of progress", err)
+	}
+	h.dog.note(p.Activity)
+	h.host.Report(h.ctx, connector.Report{Progress: &p})
+	return nil
+}
+
+func (h *hostEnd) keep(m *pb.Keep) error {
+	k, err := wire.KeepFrom(m)
+	if err == nil {
+		h.host.Report(h.ctx, connector.Report{Keep: &k})
+	}
+	return connectorBroke("what is to be kept", err)
+}
+
+// lost says why a call ended with err: what this side knows takes precedence.
+func (h *hostEnd) lost(err error) error {
+	if cause := context.Cause(h.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if errors.Is(err, io.EOF) {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector ended the call without done")
+	}
+	e, ours := wire.StatusFrom(err)
+	if !ours && e.Class == connector.ClassTransient {
+		e.Code = "CONNECTOR_LOST"
+		e.Message = "the connector went away in the middle of the sync, after: " + h.dog.activity() + " (" + e.Message + ")"
+	}
+	return e
+}
+
+// watchdog ends a call when the connector says nothing for too long.
+type watchdog struct {
+	bite func(error)
+
+	mu    sync.Mutex
+	last  string
+	timer *time.Timer
+}
+
+// wait starts the time in which something must be heard.
+func (w *watchdog) wait() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Reset(stall)
+		return
+	}
+	w.timer = time.AfterFunc(stall, func() {
+		w.bite(connector.Errorf(connector.ClassTransient, "CONNECTOR_STALLED",
+			"the connector has said nothing for %v; the last it said it was doing: %s", stall, w.activity()))
+	})
+}
+
+// heard stops the time: what follows is the host's own work.
+func (w *watchdog) heard() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
+func (w *watchdog) note(activity string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = activity
+}
+
+func (w *watchdog) activity() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}

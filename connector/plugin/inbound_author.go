@@ -1,0 +1,222 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+type inboundCall = grpc.BidiStreamingServer[pb.SyncInboundRequest, pb.SyncInboundResponse]
+
+// SyncInbound runs the connector's SyncInbound over a call.
+func (s *server) SyncInbound(call inboundCall) error {
+	first, err := call.Recv()
+	if err != nil {
+		return err
+	}
+	start := first.GetStart()
+	if start == nil {
+		return connector.Errorf(connector.ClassConfig, "CONTRACT", "the first message of SyncInbound is not start")
+	}
+	about, err := wire.InboundSyncFrom(start.GetSync())
+	if err != nil {
+		return hostBroke("the start of SyncInbound", err)
+	}
+	_, err = with(call.Context(), s, start.GetConnection(), func(in connector.Inbound) (struct{}, error) {
+		return struct{}{}, runInbound(call, about, in)
+	})
+	return err
+}
+
+func runInbound(call inboundCall, about connector.InboundSync, in connector.Inbound) error {
+	a := newInboundAuthor(call, about)
+	go a.receive() // ends with the call, which ends right after this function
+	done := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() { a.beat(done) })
+	err := in.SyncInbound(connector.WithHost(call.Context(), a), about, a)
+	close(done)
+	beating.Wait()
+	if err != nil {
+		return err
+	}
+	if left := a.open(); left != "" {
+		return connector.Errorf(connector.ClassInternal, "STREAM_OPEN", "the connector ended without ending the stream %s", left)
+	}
+	return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Done{Done: &pb.InboundDone{Streams: int32(len(about.Streams))}}})
+}
+
+// inboundAuthor is what the connector sees of an inbound call: its
+// InboundStream.
+type inboundAuthor struct {
+	*authorEnd
+	call  inboundCall
+	about connector.InboundSync
+
+	sending sync.Mutex
+	sent    map[string]bool // schemas
+	numbers map[string]int64
+	ended   map[string]bool
+}
+
+func newInboundAuthor(call inboundCall, about connector.InboundSync) *inboundAuthor {
+	a := &inboundAuthor{
+		authorEnd: newAuthorEnd(call.Context(), about.KeepsLedger), call: call, about: about,
+		sent: make(map[string]bool), numbers: make(map[string]int64), ended: make(map[string]bool),
+	}
+	a.sendUsage = func(u *pb.Usage) error {
+		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Usage{Usage: u}})
+	}
+	a.sendGrant = func(r *pb.GrantRequest) error {
+		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_GrantRequest{GrantRequest: r}})
+	}
+	a.sendProgress = func(p *pb.Progress) error {
+		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Progress{Progress: p}})
+	}
+	a.sendKeep = func(k *pb.Keep) error {
+		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Keep{Keep: k}})
+	}
+	return a
+}
+
+func (a *inboundAuthor) send(messages ...*pb.SyncInboundResponse) error {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	return a.sendLocked(messages...)
+}
+
+func (a *inboundAuthor) sendLocked(messages ...*pb.SyncInboundResponse) error {
+	for _, m := range messages {
+		if err := a.call.Send(m); err != nil {
+			return hostLost(a.ctx)
+		}
+	}
+	return nil
+}
+
+// receive does nothing but receive: acks, grants, stop.
+func (a *inboundAuthor) receive() {
+	for {
+		m, err := a.call.Recv()
+		if errors.Is(err, io.EOF) || err != nil {
+			return
+		}
+		switch m := m.GetMessage().(type) {
+		case *pb.SyncInboundRequest_CheckpointAck:
+			a.answered(checkpointKey{m.CheckpointAck.GetStream(), m.CheckpointAck.GetNumber()}, nil)
+		case *pb.SyncInboundRequest_Grant:
+			a.answered(m.Grant.GetId(), m.Grant)
+		case *pb.SyncInboundRequest_Stop:
+			a.stopped(m.Stop)
+		}
+	}
+}
+
+type checkpointKey struct {
+	stream string
+	number int64
+}
+
+// Append sends rows, their schema first where it is new.
+func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) error {
+	m, err := wire.InboundBatch(batch)
+	if err != nil {
+		return err
+	}
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	if err := a.notEnded(batch.Stream); err != nil {
+		return err
+	}
+	if !a.sent[batch.Schema.ID] {
+		schema, err := wire.Schema(batch.Schema)
+		if err != nil {
+			return err
+		}
+		if err := a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Schema{Schema: schema}}); err != nil {
+			return err
+		}
+		a.sent[batch.Schema.ID] = true
+	}
+	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Batch{Batch: m}})
+}
+
+// notEnded is called with the lock held.
+func (a *inboundAuthor) notEnded(stream string) error {
+	if a.ended[stream] {
+		return connector.Errorf(connector.ClassInternal, "STREAM_ENDED", "the connector went on with the stream %s after its end", stream)
+	}
+	return nil
+}
+
+// Delete sends tombstones.
+func (a *inboundAuthor) Delete(_ context.Context, tombstones connector.Tombstones) error {
+	m, err := wire.Tombstones(tombstones)
+	if err != nil {
+		return err
+	}
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	if err := a.notEnded(tombstones.Stream); err != nil {
+		return err
+	}
+	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Tombstones{Tombstones: m}})
+}
+
+// Checkpoint sends a checkpoint, and waits for its ack where the host sends them.
+func (a *inboundAuthor) Checkpoint(ctx context.Context, checkpoint connector.Checkpoint) error {
+	a.sending.Lock()
+	err := a.notEnded(checkpoint.Stream)
+	a.numbers[checkpoint.Stream]++
+	number := a.numbers[checkpoint.Stream]
+	a.sending.Unlock()
+	if err != nil {
+		return err
+	}
+	m, err := wire.Checkpoint(checkpoint, number)
+	if err != nil {
+		return err
+	}
+	send := func() error {
+		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Checkpoint{Checkpoint: m}})
+	}
+	if !a.about.AcksCheckpoints {
+		return send()
+	}
+	_, err = a.ask(ctx, checkpointKey{checkpoint.Stream, number}, send)
+	return err
+}
+
+// Done ends a stream.
+func (a *inboundAuthor) Done(_ context.Context, done connector.StreamDone) error {
+	m, err := wire.StreamDone(done)
+	if err != nil {
+		return err
+	}
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	if err := a.notEnded(done.Stream); err != nil {
+		return err
+	}
+	a.ended[done.Stream] = true
+	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_StreamDone{StreamDone: m}})
+}
+
+// open returns a stream that was not ended, or "".
+func (a *inboundAuthor) open() string {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	for _, s := range a.about.Streams {
+		if !a.ended[s.Name] {
+			return s.Name
+		}
+	}
+	return ""
+}

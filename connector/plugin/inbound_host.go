@@ -1,0 +1,223 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+// SyncInbound receives the selected streams into one that the host implements.
+func (s *session) SyncInbound(ctx context.Context, about connector.InboundSync, stream connector.InboundStream) error {
+	start, err := wire.InboundSync(about)
+	if err != nil {
+		return err
+	}
+	end := newHostEnd(ctx, stream)
+	defer end.end()
+	call, err := s.client.SyncInbound(end.ctx, callOptions()...)
+	if err != nil {
+		return end.lost(err)
+	}
+	h := &inboundHost{
+		hostEnd: end, call: call, stream: stream, acks: about.AcksCheckpoints,
+		schemas: make(map[string]*connector.Schema), streams: make(map[string]*streamLaws, len(about.Streams)),
+	}
+	for _, selected := range about.Streams {
+		h.streams[selected.Name] = &streamLaws{}
+	}
+	h.sendGrant = func(g *pb.Grant) error {
+		return h.send(&pb.SyncInboundRequest{Message: &pb.SyncInboundRequest_Grant{Grant: g}})
+	}
+	h.sendStop = func(s *pb.Stop) error {
+		return h.send(&pb.SyncInboundRequest{Message: &pb.SyncInboundRequest_Stop{Stop: s}})
+	}
+	_ = h.send(&pb.SyncInboundRequest{Message: &pb.SyncInboundRequest_Start{Start: &pb.InboundStart{Connection: s.connection, Sync: start}}}) // Recv has the reason
+	h.watchStop()
+	return h.receive()
+}
+
+// inboundHost is one inbound call, seen from the host.
+type inboundHost struct {
+	*hostEnd
+	call   grpc.BidiStreamingClient[pb.SyncInboundRequest, pb.SyncInboundResponse]
+	stream connector.InboundStream
+	acks   bool
+
+	sending sync.Mutex
+	schemas map[string]*connector.Schema
+	streams map[string]*streamLaws
+}
+
+// streamLaws are what one stream has done so far.
+type streamLaws struct {
+	pending int64 // rows and tombstones since the last checkpoint
+	number  int64 // of the last checkpoint
+	ended   bool
+}
+
+func (h *inboundHost) send(m *pb.SyncInboundRequest) error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	return h.call.Send(m)
+}
+
+func (h *inboundHost) receive() error {
+	for {
+		h.dog.wait()
+		m, err := h.call.Recv()
+		h.dog.heard()
+		if err != nil {
+			return h.lost(err)
+		}
+		if done := m.GetDone(); done != nil {
+			return h.finish(done)
+		}
+		if err := h.handle(m); err != nil {
+			h.cancel(err)
+			return err
+		}
+	}
+}
+
+func (h *inboundHost) finish(done *pb.InboundDone) error {
+	for name, s := range h.streams {
+		if !s.ended {
+			return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector is done without having ended the stream %s; %d of its rows came without a state and are dropped", name, s.pending)
+		}
+	}
+	if int(done.GetStreams()) != len(h.streams) {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector says it ended %d streams of %d", done.GetStreams(), len(h.streams))
+	}
+	h.dog.wait()
+	_, err := h.call.Recv()
+	h.dog.heard()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on after done")
+	}
+	return h.lost(err)
+}
+
+func (h *inboundHost) handle(m *pb.SyncInboundResponse) error {
+	switch m := m.GetMessage().(type) {
+	case *pb.SyncInboundResponse_Schema:
+		schema, err := wire.SchemaFrom(m.Schema)
+		if err == nil {
+			h.schemas[schema.ID] = schema
+		}
+		return connectorBroke("a schema", err)
+	case *pb.SyncInboundResponse_Batch:
+		return h.batch(m.Batch)
+	case *pb.SyncInboundResponse_Tombstones:
+		return h.tombstones(m.Tombstones)
+	case *pb.SyncInboundResponse_Checkpoint:
+		return h.checkpoint(m.Checkpoint)
+	case *pb.SyncInboundResponse_StreamDone:
+		return h.streamDone(m.StreamDone)
+	case *pb.SyncInboundResponse_Usage:
+		return h.usage(m.Usage)
+	case *pb.SyncInboundResponse_GrantRequest:
+		return h.grant(m.GrantRequest)
+	case *pb.SyncInboundResponse_Progress:
+		return h.progress(m.Progress)
+	case *pb.SyncInboundResponse_Keep:
+		return h.keep(m.Keep)
+	}
+	return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent an unknown message in SyncInbound: %T", m.GetMessage())
+}
+
+// laws returns a selected stream that has not ended.
+func (h *inboundHost) laws(stream string) (*streamLaws, error) {
+	s := h.streams[stream]
+	if s == nil {
+		return nil, connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent the stream %q, which was not selected", stream)
+	}
+	if s.ended {
+		return nil, connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on with the stream %s after its end", stream)
+	}
+	return s, nil
+}
+
+func (h *inboundHost) batch(m *pb.RecordBatch) error {
+	s, err := h.laws(m.GetStream())
+	if err != nil {
+		return err
+	}
+	schema := h.schemas[m.GetSchemaId()]
+	if schema == nil {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "a batch of %s came before its schema %q", m.GetStream(), m.GetSchemaId())
+	}
+	batch, err := wire.InboundBatchFrom(m, schema)
+	if err != nil {
+		return connectorBroke("a batch", err)
+	}
+	s.pending += int64(batch.Rows)
+	return h.stream.Append(h.ctx, batch)
+}
+
+func (h *inboundHost) tombstones(m *pb.Tombstones) error {
+	t, err := wire.TombstonesFrom(m)
+	if err != nil {
+		return connectorBroke("a message of tombstones", err)
+	}
+	s, err := h.laws(t.Stream)
+	if err != nil {
+		return err
+	}
+	s.pending += int64(len(t.AppIdentifiers))
+	return h.stream.Delete(h.ctx, t)
+}
+
+func (h *inboundHost) checkpoint(m *pb.Checkpoint) error {
+	c, number, err := wire.CheckpointFrom(m)
+	if err != nil {
+		return connectorBroke("a checkpoint", err)
+	}
+	s, err := h.laws(c.Stream)
+	if err != nil {
+		return err
+	}
+	if s.number++; number != s.number {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "checkpoint %d of %s came where %d was due", number, c.Stream, s.number)
+	}
+	if err := h.stream.Checkpoint(h.ctx, c); err != nil {
+		return err
+	}
+	s.pending = 0
+	if !h.acks {
+		return nil
+	}
+	ack, err := wire.CheckpointAck(c.Stream, s.number)
+	if err != nil {
+		return err
+	}
+	h.helpers.Go(func() {
+		_ = h.send(&pb.SyncInboundRequest{Message: &pb.SyncInboundRequest_CheckpointAck{CheckpointAck: ack}}) // a broken call shows in Recv
+	})
+	return nil
+}
+
+func (h *inboundHost) streamDone(m *pb.StreamDone) error {
+	d, err := wire.StreamDoneFrom(m)
+	if err != nil {
+		return connectorBroke("the end of a stream", err)
+	}
+	s, err := h.laws(d.Stream)
+	if err != nil {
+		return err
+	}
+	if d.Error == nil && d.State == "" && s.pending > 0 {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the stream %s ended without a state after %d rows", d.Stream, s.pending)
+	}
+	s.ended, s.pending = true, 0
+	return h.stream.Done(h.ctx, d)
+}

@@ -1,0 +1,40 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/sluiceio/sluice/connector"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+// InProcess serves a connector over memory and returns it as a host sees it:
+// the same messages and the same checks as over a pipe, without a process. The
+// caller closes it.
+func InProcess(c connector.Connector) (*Process, error) {
+	listener := bufconn.Listen(1 << 20)
+	impl := newServer(c)
+	server := grpc.NewServer(serverOptions()...)
+	pb.RegisterConnectorServiceServer(server, impl)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) }) // ends with Stop
+	conn, err := grpc.NewClient("passthrough:///memory", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		server.Stop()
+		serving.Wait()
+		return nil, err
+	}
+	return &Process{client: pb.NewConnectorServiceClient(conn), close: func() error {
+		err := conn.Close()
+		server.Stop()
+		serving.Wait()
+		return errors.Join(err, impl.sessions.close())
+	}}, nil
+}

@@ -1,0 +1,284 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"google.golang.org/grpc"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+// SyncOutbound feeds the connector from a stream that the host implements.
+func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync, stream connector.OutboundStream) error {
+	start, err := wire.OutboundSync(about)
+	if err != nil {
+		return err
+	}
+	end := newHostEnd(ctx, stream)
+	defer end.end()
+	call, err := s.client.SyncOutbound(end.ctx, callOptions()...)
+	if err != nil {
+		return end.lost(err)
+	}
+	h := &outboundHost{
+		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, demand: make(chan int32, 64),
+		schemas: make(map[string]*connector.Schema), unmet: make(map[string]bool),
+	}
+	for _, t := range about.Tickets {
+		h.unmet[t.ID] = true
+	}
+	h.sendGrant = func(g *pb.Grant) error {
+		return h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Grant{Grant: g}})
+	}
+	h.sendStop = func(s *pb.Stop) error {
+		return h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Stop{Stop: s}})
+	}
+	if err := h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Start{Start: &pb.OutboundStart{Connection: s.connection, Sync: start}}}); err != nil {
+		return h.receive() // Recv has the reason
+	}
+	h.watchStop()
+	h.helpers.Go(h.feed)
+	return h.receive()
+}
+
+// outboundHost is one outbound call, seen from the host.
+type outboundHost struct {
+	*hostEnd
+	call         grpc.BidiStreamingClient[pb.SyncOutboundRequest, pb.SyncOutboundResponse]
+	stream       connector.OutboundStream
+	keepsTickets bool
+
+	sending sync.Mutex
+	demand  chan int32
+	settled int64
+
+	// Of the feeding goroutine.
+	schemas map[string]*connector.Schema
+	ticket  string          // of the last batch
+	unmet   map[string]bool // tickets of which no end was sent
+}
+
+func (h *outboundHost) send(m *pb.SyncOutboundRequest) error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	return h.call.Send(m)
+}
+
+// feed sends batches, as many as are asked for.
+func (h *outboundHost) feed() {
+	var asked int32
+	for {
+		for asked == 0 {
+			select {
+			case n := <-h.demand:
+				asked += n
+			case <-h.done:
+				return
+			case <-h.ctx.Done():
+				return
+			}
+		}
+		batch, err := h.stream.Next(h.ctx)
+		if err == nil {
+			err = h.sendBatch(batch)
+		}
+		if errors.Is(err, io.EOF) {
+			err = h.endRecords()
+			if err == nil {
+				return
+			}
+		}
+		if err != nil {
+			h.feedFailed(err)
+			return
+		}
+		if batch.Rows > 0 {
+			asked--
+		}
+	}
+}
+
+// feedFailed ends the call because of the host's own error; one of the call
+// itself shows in Recv.
+func (h *outboundHost) feedFailed(err error) {
+	var sendFailed *sendError
+	if !errors.As(err, &sendFailed) {
+		h.cancel(err)
+	}
+}
+
+// sendError marks an error of the call.
+type sendError struct{ error }
+
+func (h *outboundHost) sendOrMark(m *pb.SyncOutboundRequest) error {
+	if err := h.send(m); err != nil {
+		return &sendError{err}
+	}
+	return nil
+}
+
+func (h *outboundHost) sendBatch(batch *connector.RecordBatch) error {
+	if h.ticket != "" && h.ticket != batch.Ticket {
+		if err := h.endTicket(h.ticket); err != nil {
+			return err
+		}
+	}
+	h.ticket = batch.Ticket
+	if batch.Ticket == "" {
+		if err := h.endUnmet(); err != nil {
+			return err
+		}
+	}
+	if batch.Rows == 0 {
+		if batch.Ticket == "" {
+			return nil
+		}
+		h.ticket = ""
+		return h.endTicket(batch.Ticket)
+	}
+	if h.schemas[batch.Schema.ID] != batch.Schema {
+		if h.schemas[batch.Schema.ID] == nil {
+			schema, err := wire.Schema(batch.Schema)
+			if err != nil {
+				return err
+			}
+			if err := h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Schema{Schema: schema}}); err != nil {
+				return err
+			}
+		}
+		h.schemas[batch.Schema.ID] = batch.Schema
+	}
+	m, err := wire.OutboundBatch(batch)
+	if err != nil {
+		return err
+	}
+	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Batch{Batch: m}})
+}
+
+func (h *outboundHost) endTicket(id string) error {
+	delete(h.unmet, id)
+	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_TicketRecordsEnd{TicketRecordsEnd: &pb.TicketRecordsEnd{TicketId: id}}})
+}
+
+// endUnmet ends the tickets of which no record was handed back.
+func (h *outboundHost) endUnmet() error {
+	for id := range h.unmet {
+		if err := h.endTicket(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *outboundHost) endRecords() error {
+	if h.ticket != "" {
+		if err := h.endTicket(h.ticket); err != nil {
+			return err
+		}
+	}
+	if err := h.endUnmet(); err != nil {
+		return err
+	}
+	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_EndOfRecords{EndOfRecords: &pb.EndOfRecords{}}})
+}
+
+// receive handles what the connector says until it is done.
+func (h *outboundHost) receive() error {
+	for {
+		h.dog.wait()
+		m, err := h.call.Recv()
+		h.dog.heard()
+		if err != nil {
+			return h.lost(err)
+		}
+		if done := m.GetDone(); done != nil {
+			return h.finish(done)
+		}
+		if err := h.handle(m); err != nil {
+			h.cancel(err)
+			return err
+		}
+	}
+}
+
+// finish checks the count and waits for the end of the call.
+func (h *outboundHost) finish(done *pb.OutboundDone) error {
+	if done.GetSettled() != h.settled {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector says it settled %d records; outcomes of %d arrived", done.GetSettled(), h.settled)
+	}
+	h.dog.wait()
+	_, err := h.call.Recv()
+	h.dog.heard()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on after done")
+	}
+	return h.lost(err)
+}
+
+func (h *outboundHost) handle(m *pb.SyncOutboundResponse) error {
+	switch m := m.GetMessage().(type) {
+	case *pb.SyncOutboundResponse_Demand:
+		return h.demanded(m.Demand.GetBatches())
+	case *pb.SyncOutboundResponse_Outcomes:
+		outcomes, err := wire.OutcomesFrom(m.Outcomes)
+		if err != nil {
+			return connectorBroke("a message of outcomes", err)
+		}
+		h.settled += int64(len(outcomes.Seqs))
+		return h.stream.Settle(h.ctx, outcomes)
+	case *pb.SyncOutboundResponse_Ticket:
+		return h.ticketed(m.Ticket)
+	case *pb.SyncOutboundResponse_Usage:
+		return h.usage(m.Usage)
+	case *pb.SyncOutboundResponse_GrantRequest:
+		return h.grant(m.GrantRequest)
+	case *pb.SyncOutboundResponse_Progress:
+		return h.progress(m.Progress)
+	case *pb.SyncOutboundResponse_Keep:
+		return h.keep(m.Keep)
+	}
+	return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent an unknown message in SyncOutbound: %T", m.GetMessage())
+}
+
+func (h *outboundHost) demanded(n int32) error {
+	if n < 1 || n > 1000 {
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector asked for %d batches, not 1 to 1,000", n)
+	}
+	select {
+	case h.demand <- n:
+		return nil
+	default:
+		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector asks for batches faster than it takes them")
+	}
+}
+
+// ticketed makes a ticket durable before acknowledging it. The ack is sent
+// from a helper, so that a full pipe does not stop what is received.
+func (h *outboundHost) ticketed(m *pb.Ticket) error {
+	ticket, err := wire.TicketFrom(m)
+	if err != nil {
+		return connectorBroke("a ticket", err)
+	}
+	if err := h.stream.Ticket(h.ctx, ticket); err != nil {
+		return err
+	}
+	if !h.keepsTickets {
+		return nil
+	}
+	ack, err := wire.TicketAck(ticket.ID, ticket.State)
+	if err != nil {
+		return err
+	}
+	h.helpers.Go(func() {
+		_ = h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_TicketAck{TicketAck: ack}}) // a broken call shows in Recv
+	})
+	return nil
+}

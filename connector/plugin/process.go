@@ -1,0 +1,201 @@
+package plugin
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
+	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
+)
+
+// Process is a connector that runs elsewhere: in a subprocess, behind an
+// address, or in this process behind a pipe. It is safe for concurrent use.
+type Process struct {
+	client pb.ConnectorServiceClient
+	close  func() error
+	pid    int
+	exited func() bool
+}
+
+var _ connector.Connector = (*Process)(nil)
+
+// Close ends what Launch, Dial or InProcess started, and waits for it. Calls
+// under way fail.
+func (p *Process) Close() error { return p.close() }
+
+// Pid is the process id of a launched connector, 0 for others.
+func (p *Process) Pid() int { return p.pid }
+
+// Exited reports whether a launched connector has ended. It may lag behind the
+// failure of a call by a moment.
+func (p *Process) Exited() bool { return p.exited != nil && p.exited() }
+
+// Manifest asks for the manifest.
+func (p *Process) Manifest(ctx context.Context) (connector.Manifest, error) {
+	r, err := p.client.Manifest(ctx, &pb.ManifestRequest{}, callOptions()...)
+	if err != nil {
+		return connector.Manifest{}, failed(err)
+	}
+	m, err := wire.ManifestFrom(r.GetManifest())
+	return m, connectorBroke("the manifest", err)
+}
+
+// ConnectionForm asks for the ways to connect.
+func (p *Process) ConnectionForm(ctx context.Context, answers connector.Answers) (connector.ConnectionForm, error) {
+	list, err := wire.Answers("answers", answers)
+	if err != nil {
+		return connector.ConnectionForm{}, err
+	}
+	r, err := p.client.ConnectionForm(ctx, &pb.ConnectionFormRequest{Answers: list}, callOptions()...)
+	if err != nil {
+		return connector.ConnectionForm{}, failed(err)
+	}
+	form, err := wire.ConnectionFormFrom(r)
+	return form, connectorBroke("the connection form", err)
+}
+
+// NetworkAddresses asks where the connector will connect to. Secrets are not
+// sent.
+func (p *Process) NetworkAddresses(ctx context.Context, connection connector.Connection) ([]connector.NetworkAddress, error) {
+	connection.Secrets = nil
+	c, err := wire.Connection(connection)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.client.NetworkAddresses(ctx, &pb.NetworkAddressesRequest{Connection: c}, callOptions()...)
+	if err != nil {
+		return nil, failed(err)
+	}
+	addresses, err := wire.AddressesFrom(r)
+	return addresses, connectorBroke("the network addresses", err)
+}
+
+// Open returns a session, which has every capability; one that the connector
+// lacks answers with a CONFIG error, code UNIMPLEMENTED. Answers are checked by
+// the connector at the first call.
+func (p *Process) Open(_ context.Context, connection connector.Connection) (connector.Session, error) {
+	c, err := wire.Connection(connection)
+	if err != nil {
+		return nil, err
+	}
+	return &session{client: p.client, connection: c}, nil
+}
+
+// session is a connection at a connector that runs elsewhere.
+type session struct {
+	client     pb.ConnectorServiceClient
+	connection *pb.Connection
+}
+
+var (
+	_ connector.Session         = (*session)(nil)
+	_ connector.Outbound        = (*session)(nil)
+	_ connector.Inbound         = (*session)(nil)
+	_ connector.OptionLister    = (*session)(nil)
+	_ connector.RecordValidator = (*session)(nil)
+)
+
+// call makes a unary call and converts its answer.
+func call[Q, P, R any](ctx context.Context, method func(context.Context, Q, ...grpc.CallOption) (P, error), request Q, convert func(P) (R, error)) (R, error) {
+	var none R
+	answer, err := method(ctx, request, callOptions()...)
+	if err != nil {
+		return none, failed(err)
+	}
+	got, err := convert(answer)
+	if err != nil {
+		return none, connectorBroke("an answer", err)
+	}
+	return got, nil
+}
+
+// failed is the error of a call.
+func failed(err error) error {
+	e, _ := wire.StatusFrom(err)
+	return e
+}
+
+// connectorBroke says that what the connector sent breaks the contract.
+func connectorBroke(what string, err error) error {
+	return wire.Refuse(connector.ClassInternal, what, err)
+}
+
+func (s *session) Connect(ctx context.Context, authorization connector.Authorization) (connector.Connected, error) {
+	request := &pb.ConnectRequest{Connection: s.connection}
+	if authorization.Code != "" {
+		a, err := wire.Authorization(authorization)
+		if err != nil {
+			return connector.Connected{}, err
+		}
+		request.Authorization = a
+	}
+	return call(ctx, s.client.Connect, request, wire.ConnectedFrom)
+}
+
+func (s *session) Limits(ctx context.Context) (connector.Limits, error) {
+	return call(ctx, s.client.ApiLimits, &pb.ApiLimitsRequest{Connection: s.connection}, func(r *pb.ApiLimitsResponse) (connector.Limits, error) {
+		return wire.LimitsFrom(r.GetLimits())
+	})
+}
+
+func (s *session) OutboundForm(ctx context.Context, r connector.FormRequest) (connector.Form, error) {
+	request, err := wire.OutboundFormRequest(s.connection, r)
+	if err != nil {
+		return connector.Form{}, err
+	}
+	return call(ctx, s.client.OutboundConfigurationForm, request, func(r *pb.OutboundConfigurationFormResponse) (connector.Form, error) {
+		return wire.FormFrom(r.GetForm())
+	})
+}
+
+func (s *session) InboundForm(ctx context.Context, r connector.FormRequest) (connector.Form, error) {
+	request, err := wire.InboundFormRequest(s.connection, r)
+	if err != nil {
+		return connector.Form{}, err
+	}
+	return call(ctx, s.client.InboundConfigurationForm, request, func(r *pb.InboundConfigurationFormResponse) (connector.Form, error) {
+		return wire.InboundFormFrom(r.GetForm())
+	})
+}
+
+func (s *session) Options(ctx context.Context, r connector.OptionsRequest) (connector.OptionsPage, error) {
+	request, err := wire.OptionsRequest(s.connection, r)
+	if err != nil {
+		return connector.OptionsPage{}, err
+	}
+	return call(ctx, s.client.FormOptions, request, wire.OptionsPageFrom)
+}
+
+func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundSync, batch *connector.RecordBatch) ([]connector.RowOutcome, error) {
+	sync, err := wire.OutboundSync(about)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := wire.Schema(batch.Schema)
+	if err != nil {
+		return nil, err
+	}
+	records, err := wire.OutboundBatch(batch)
+	if err != nil {
+		return nil, err
+	}
+	request := &pb.ValidateRecordsRequest{Connection: s.connection, Sync: sync, Schema: schema, Batch: records}
+	return call(ctx, s.client.ValidateRecords, request, func(r *pb.ValidateRecordsResponse) ([]connector.RowOutcome, error) {
+		return wire.RowOutcomesFrom(r.GetFindings(), batch.Rows)
+	})
+}
+
+func (s *session) Streams(ctx context.Context, query connector.StreamQuery) ([]connector.Stream, error) {
+	request, err := wire.StreamQuery(s.connection, query)
+	if err != nil {
+		return nil, err
+	}
+	return call(ctx, s.client.StreamList, request, func(r *pb.StreamListResponse) ([]connector.Stream, error) {
+		return wire.StreamsFrom(r, query.Names)
+	})
+}
+
+// Close ends nothing: the connector keeps sessions open between calls.
+func (s *session) Close() error { return nil }
