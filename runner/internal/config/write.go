@@ -67,7 +67,9 @@ func WrittenSync(s runner.Sync) Sync {
 // Change is one difference: a path, and what was and is there. Was is empty for
 // something new, Is for something gone.
 type Change struct {
-	Path, Was, Is string
+	Path string `json:"path"`
+	Was  string `json:"was,omitempty"`
+	Is   string `json:"is,omitempty"`
 }
 
 // String writes a change on one line: "+ path: is", "- path: was", or
