@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
@@ -88,7 +89,8 @@ func guarded(panicked any, err error) error {
 	if panicked != nil {
 		err = connector.Errorf(connector.ClassInternal, "PANIC", "the connector panicked (%T)", panicked)
 	}
-	if _, ok := status.FromError(err); ok { // gRPC's own, or none
+	var own *connector.Error
+	if _, ok := status.FromError(err); ok && !errors.As(err, &own) { // gRPC's own, or none
 		return err
 	}
 	return wire.Status(err, codes.OK)

@@ -60,7 +60,9 @@ func serveHost(c connector.Connector) int {
 	p := newPlugin(c)
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: p}, Logger: hclog.NewNullLogger(),
-		GRPCServer: func(options []grpc.ServerOption) *grpc.Server { return grpc.NewServer(append(options, serverOptions()...)...) },
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(options, serverOptions()...)...)
+		},
 	})
 	if err := p.server.sessions.close(); err != nil {
 		slog.Warn("closing sessions", "error", err)
