@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/runner"
+	"github.com/sluiceio/sluice/runner/internal/pluginhost"
+)
+
+func connectorsCommand(a *app) *cobra.Command {
+	return group("connectors", "Install and look at connectors",
+		connectorsAdd(a), connectorsList(a), connectorsShow(a), connectorsRemove(a))
+}
+
+func connectorsAdd(a *app) *cobra.Command {
+	var pin string
+	cmd := &cobra.Command{
+		Use: "add PATH|NAME", Short: "Install a connector, pinned by its checksum",
+		Long: `Install a connector. NAME stands for a program sluice-connector-NAME beside sluice
+or on PATH. The program is pinned by its SHA-256 checksum: after it was replaced
+it has to be added again before it is launched.`,
+		Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.addConnector(cmd.Context(), args[0], pin) },
+	}
+	cmd.Flags().StringVar(&pin, "sha256", "", "refuse the program unless it has this checksum")
+	return cmd
+}
+
+func (a *app) addConnector(ctx context.Context, name, pin string) error {
+	path, err := a.finder().Find(name)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	sum, err := pluginhost.Checksum(path)
+	if err != nil {
+		return err
+	}
+	if pin != "" && !strings.EqualFold(pin, sum) {
+		return usagef("%s has the checksum %s, not the one given: it is not the program you expect", path, sum)
+	}
+	ref := runner.ConnectorRef{Path: path, SHA256: sum, AddedAt: a.env.Now()}
+	return a.with(ctx, nil, func(h *host) error {
+		manifest, err := h.Manifest(ctx, ref)
+		if err != nil {
+			return err
+		}
+		ref.ID, ref.Version = manifest.ID, manifest.Version
+		if err := h.store.PutConnector(ctx, ref); err != nil {
+			return err
+		}
+		return a.result(connectorShape(ref), func() {
+			a.say("added connector %s: %s %s", ref.ID, manifest.Name, manifest.Version)
+			a.say("next: sluice connections create NAME --connector %s", ref.ID)
+		})
+	})
+}
+
+func connectorsList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List installed connectors", Args: takes(0, 0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.with(cmd.Context(), nil, func(h *host) error {
+				refs, err := h.store.Connectors(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return a.result(shapes(refs, connectorShape), func() {
+					var rows [][]string
+					for _, ref := range refs {
+						rows = append(rows, []string{ref.ID, ref.Version, ref.Path})
+					}
+					a.table([]string{"CONNECTOR", "VERSION", "PATH"}, rows)
+				})
+			})
+		},
+	}
+}
+
+func connectorsShow(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "show CONNECTOR", Short: "Show what a connector says about itself", Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return a.with(ctx, nil, func(h *host) error {
+				ref, err := h.store.Connector(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				manifest, err := h.Manifest(ctx, ref)
+				if err != nil {
+					return err
+				}
+				return a.result(manifestShape(manifest), func() { a.sayManifest(ref, manifest) })
+			})
+		},
+	}
+}
+
+func (a *app) sayManifest(ref runner.ConnectorRef, m connector.Manifest) {
+	a.say("%s %s (%s)", m.Name, m.Version, m.ID)
+	a.say("program   %s", ref.Path)
+	a.say("sha256    %s", ref.SHA256)
+	if m.DocumentationURL != "" {
+		a.say("manual    %s", m.DocumentationURL)
+	}
+	a.say("inbound   %s", yesNo(m.Inbound))
+	var features []string
+	for _, f := range m.Features {
+		features = append(features, string(f))
+	}
+	a.say("features  %s", orDash(strings.Join(features, ", ")))
+	var rows [][]string
+	for _, s := range m.Strategies {
+		rows = append(rows, []string{s.Name, orDash(string(s.New)), orDash(string(s.Changed)), orDash(string(s.Removed)), orDash(string(s.Unchanged)), s.Description})
+	}
+	if len(rows) > 0 {
+		a.say("")
+		a.table([]string{"STRATEGY", "NEW", "CHANGED", "REMOVED", "UNCHANGED", "WHAT IT DOES"}, rows)
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func connectorsRemove(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "remove CONNECTOR", Short: "Forget an installed connector; the program stays", Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return a.with(ctx, nil, func(h *host) error {
+				if err := a.refuseUsed(ctx, h, args[0]); err != nil {
+					return err
+				}
+				if err := h.store.DeleteConnector(ctx, args[0]); err != nil {
+					return err
+				}
+				a.notice("removed connector %s", args[0])
+				return nil
+			})
+		},
+	}
+}
+
+// refuseUsed refuses to remove a connector that connections need.
+func (a *app) refuseUsed(ctx context.Context, h *host, id string) error {
+	connections, err := h.store.Connections(ctx)
+	if err != nil {
+		return err
+	}
+	var users []string
+	for _, c := range connections {
+		if c.Connector == id {
+			users = append(users, c.Name)
+		}
+	}
+	slices.SortFunc(users, cmp.Compare)
+	if len(users) > 0 {
+		return usagef("connector %s is used by connection %s; delete that first", id, strings.Join(users, ", "))
+	}
+	return nil
+}

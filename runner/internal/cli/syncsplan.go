@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/sluiceio/sluice/runner"
+)
+
+func syncsPlan(a *app) *cobra.Command {
+	var options runner.PlanOptions
+	cmd := &cobra.Command{
+		Use: "plan SYNC", Short: "Show what a run would do; nothing is sent", Args: takes(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.with(cmd.Context(), nil, func(h *host) error {
+				plan, err := h.Plan(cmd.Context(), args[0], options)
+				if err != nil {
+					return err
+				}
+				shape := planShape(plan)
+				return a.result(shape, func() { a.sayPlan(shape) })
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.Int64Var(&options.Limit, "limit", 0, "plan at most this many records (default all)")
+	f.IntVar(&options.Samples, "samples", 0, "samples for each action (default 3, -1 for none)")
+	f.BoolVar(&options.Resync, "resync", false, "plan every record again")
+	return cmd
+}
+
+func (a *app) sayPlan(p PlanShape) {
+	a.say("%d rows in the source, %d records to send", p.SourceRows, p.Records)
+	for _, action := range p.Actions {
+		a.say("  %s %d (%s)", action.Action, action.Count, action.Reason)
+	}
+	a.say("  not sent: %d unchanged, %d skipped, %d held back", p.Unchanged, p.Skipped, p.HeldBack)
+	for _, s := range p.Samples {
+		a.say("sample %s %s:", s.Action, s.Identifier)
+		for _, field := range sortedNames(s.Values) {
+			a.say("    %s = %s", field, oneLine(s.Values[field]))
+		}
+	}
+	for _, f := range p.Findings {
+		a.say("the connector would not send %s %s: %s", f.Action, f.Identifier, f.Error.Message)
+	}
+	for _, c := range p.Costs {
+		name := c.Category
+		if name != "" {
+			name = " by " + name
+		}
+		a.say("cost%s: %d of %s (%s)", name, c.Units, c.Pool, c.Basis)
+	}
+	for _, l := range p.Left {
+		a.say("left of %s: %d of %d", l.Name, l.Left, l.Capacity)
+	}
+	if p.Records > 0 {
+		a.say("nothing was sent")
+	}
+}
