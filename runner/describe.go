@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -83,7 +84,7 @@ func (e *Engine) test(ctx context.Context, connection Connection, authorization 
 		tested.CreatedAt = tested.TestedAt
 	}
 	notices := connected.Notices
-	limits, err := h.session.Limits(ctx)
+	limits, err := reportedLimits(ctx, h, tested)
 	if err != nil {
 		// The login is worth keeping although the limits could not be asked.
 		notices = append(notices, fmt.Sprintf("The limits could not be read, so the connector's own apply: %v", err))
@@ -91,6 +92,17 @@ func (e *Engine) test(ctx context.Context, connection Connection, authorization 
 	}
 	tested.Limits = limits
 	return tested, notices, nil
+}
+
+// reportedLimits asks for the limits as the tested connection, whose secrets
+// the session that logged in does not have.
+func reportedLimits(ctx context.Context, h *handle, tested Connection) (connector.Limits, error) {
+	session, err := h.running.Open(ctx, sessionConnection(tested))
+	if err != nil {
+		return connector.Limits{}, err
+	}
+	limits, err := session.Limits(ctx)
+	return limits, errors.Join(err, session.Close())
 }
 
 // Limits asks what the app allows a connection, applies the user's overrides,

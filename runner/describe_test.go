@@ -79,6 +79,9 @@ func TestTestingAConnectionFillsIt(t *testing.T) {
 	if len(tested.Addresses) != 1 || len(tested.Limits.Pools) != 1 || tested.TestedAt.IsZero() || tested.CreatedAt.IsZero() || len(notices) != 1 {
 		t.Errorf("tested = %+v, notices %q", tested, notices)
 	}
+	if got := r.script.opened[len(r.script.opened)-1].Secrets.Get("token"); got != "t" {
+		t.Errorf("the limits were asked for with the token %q, want the one the login returned", got)
+	}
 	if stored := r.store.connections["conn"]; stored.Account != "" {
 		t.Error("the test stored the connection")
 	}
