@@ -126,6 +126,10 @@ func (e *Engine) preview(ctx context.Context, sync Sync, strategy connector.Stra
 	return report, errors.Join(err, warehouse.Close())
 }
 
+// previewRun is the run id that a connector sees when samples are validated for
+// a plan: the contract requires one, and there is no run.
+const previewRun = "preview"
+
 // findings has the connector look at the samples.
 func findings(ctx context.Context, session connector.Session, sync Sync, strategy connector.Strategy, report PlanReport) ([]Finding, bool, error) {
 	validator, ok := session.(connector.RecordValidator)
@@ -133,7 +137,7 @@ func findings(ctx context.Context, session connector.Session, sync Sync, strateg
 		return nil, false, nil
 	}
 	request := connector.OutboundSync{
-		SyncID: sync.Name, Strategy: strategy, Answers: sync.Outbound.Answers,
+		SyncID: sync.Name, RunID: previewRun, Strategy: strategy, Answers: sync.Outbound.Answers,
 		Mapping: mappedFields(report.Schema), Records: report.Records,
 	}
 	var found []Finding
