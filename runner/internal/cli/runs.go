@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -31,9 +32,11 @@ func runsList(a *app) *cobra.Command {
 				return a.result(shapes(all, runShape), func() {
 					var rows [][]string
 					for _, r := range all {
-						rows = append(rows, []string{r.ID, r.Sync, string(r.State), when(r.StartedAt), runSummary(r)})
+						rows = append(rows, []string{
+							r.ID, r.Sync, string(r.State), when(r.StartedAt), tookText(r), fmt.Sprint(r.Batches), spentText(r.Usage), runSummary(r),
+						})
 					}
-					a.table([]string{"RUN", "SYNC", "STATE", "STARTED", "WHAT"}, rows)
+					a.table([]string{"RUN", "SYNC", "STATE", "STARTED", "SECONDS", "BATCHES", "SPENT", "RECORDS"}, rows)
 				})
 			})
 		},
@@ -41,6 +44,29 @@ func runsList(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&sync, "sync", "", "only runs of this sync")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most this many")
 	return cmd
+}
+
+// tookText is how long a run took, "" while it goes on.
+func tookText(r runner.Run) string {
+	if r.FinishedAt.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%.1f", r.FinishedAt.Sub(r.StartedAt).Seconds())
+}
+
+// spentText sums what a run took from each pool.
+func spentText(usage []connector.Usage) string {
+	units := make(map[string]int64)
+	for _, u := range usage {
+		if u.Pool != "" {
+			units[u.Pool] += u.Units
+		}
+	}
+	var parts []string
+	for _, pool := range slices.Sorted(maps.Keys(units)) {
+		parts = append(parts, fmt.Sprintf("%d %s", units[pool], pool))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func runSummary(r runner.Run) string {
