@@ -266,7 +266,9 @@ func TestOverrides(t *testing.T) {
 func visit(t *testing.T, stderr *output, change func(url.Values)) {
 	t.Helper()
 	var page *url.URL
-	for deadline := time.Now().Add(10 * time.Second); page == nil; {
+	pulse := time.NewTicker(time.Millisecond)
+	defer pulse.Stop()
+	for deadline := time.Now().Add(10 * time.Second); page == nil; <-pulse.C {
 		if time.Now().After(deadline) {
 			t.Errorf("no login page was printed: %q", stderr)
 			return

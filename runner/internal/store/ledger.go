@@ -49,7 +49,7 @@ func (s *Store) Grant(ctx context.Context, connection, runID string, pool connec
 			return err
 		}
 		if b.left() < needed {
-			grant.RetryAt, err = retryAt(ctx, tx, connection, pool, b, needed, now)
+			grant.RetryAt, err = retryAt(ctx, tx, connection, runID, pool, b, needed, now)
 			return err
 		}
 		grant.Units = min(max(request.Want, needed), b.left())
@@ -145,9 +145,15 @@ func readBalance(ctx context.Context, q querier, connection string, pool connect
 }
 
 // retryAt says when enough will have left the window, or sooner when what other
-// runs hold unspent would do.
-func retryAt(ctx context.Context, tx *sql.Tx, connection string, pool connector.Pool, b balance, needed int64, now time.Time) (time.Time, error) {
-	if b.left()+b.leased >= needed {
+// runs hold unspent would do. What the run holds itself is its own to spend.
+func retryAt(ctx context.Context, tx *sql.Tx, connection, runID string, pool connector.Pool, b balance, needed int64, now time.Time) (time.Time, error) {
+	var others int64
+	err := tx.QueryRowContext(ctx, "SELECT coalesce(sum(units), 0) FROM leases WHERE connection = ? AND pool = ? AND run <> ? AND expires_at > ?",
+		connection, pool.Name, runID, micros(now.Add(-pool.Window))).Scan(&others)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if b.left()+others >= needed {
 		return now.Add(askAgain), nil
 	}
 	if b.believed && b.capacity-b.spent-b.leased >= needed {
@@ -155,7 +161,7 @@ func retryAt(ctx context.Context, tx *sql.Tx, connection string, pool connector.
 	}
 	lacking := needed - (b.capacity - b.spent - b.leased)
 	var ends int64
-	err := tx.QueryRowContext(ctx, `SELECT min(ends) FROM
+	err = tx.QueryRowContext(ctx, `SELECT min(ends) FROM
 		(SELECT ends, sum(units) OVER (ORDER BY ends) AS freed FROM spent WHERE connection = ? AND pool = ? AND ends > ?)
 		WHERE freed >= ? HAVING count(*) > 0`, connection, pool.Name, micros(now.Add(-pool.Window)), lacking).Scan(&ends)
 	if errors.Is(err, sql.ErrNoRows) { // leases stand in the way

@@ -37,6 +37,9 @@ func grants(t *testing.T, open func() runner.Store) {
 	if g := grant("r1", 1, 0, day); g.Units != 0 || !g.RetryAt.After(day) {
 		t.Errorf("a grant of nothing: %+v, want a time to ask again", g)
 	}
+	if g := grant("r1", 50, 0, day); g.RetryAt.After(day.Add(time.Minute)) {
+		t.Errorf("a grant of what another run holds unspent: %+v, want to be told to ask again soon", g)
+	}
 	must(t, store.Spend(ctx, "main", "r1", []connector.Usage{{Pool: "credits", Units: 60}, {Category: "free", Requests: 3}}, day))
 	left(0, day)
 	must(t, store.Release(ctx, "r1"))
