@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
@@ -24,8 +23,9 @@ type authorEnd struct {
 	stop     chan connector.Stop
 	stopOnce sync.Once
 
+	reports *reporter
+
 	mu      sync.Mutex
-	latest  connector.Progress
 	nextID  int64
 	waiting map[any]chan any // of grants by id, of acks by what is acknowledged
 }
@@ -33,7 +33,7 @@ type authorEnd struct {
 func newAuthorEnd(ctx context.Context, ledger bool) *authorEnd {
 	return &authorEnd{
 		ctx: ctx, ledger: ledger, stop: make(chan connector.Stop, 1), waiting: make(map[any]chan any),
-		latest: connector.Progress{Activity: "starting"},
+		reports: newReporter(),
 	}
 }
 
@@ -51,27 +51,46 @@ func (a *authorEnd) stopped(s *pb.Stop) {
 	})
 }
 
-// Report sends what the host should know. An error shows in the next call that
-// matters.
-func (a *authorEnd) Report(_ context.Context, r connector.Report) {
-	if r.Progress != nil {
-		a.mu.Lock()
-		a.latest = *r.Progress
-		a.mu.Unlock()
-		if p, err := wire.Progress(*r.Progress); err == nil {
-			_ = a.sendProgress(p)
+// Report takes in what the host should know; it is sent from another goroutine.
+func (a *authorEnd) Report(_ context.Context, r connector.Report) { a.reports.add(r) }
+
+// sendReports sends what was gathered.
+func (a *authorEnd) sendReports(progress []connector.Progress, usage []connector.Usage, keep *connector.Keep) error {
+	for _, p := range progress {
+		m, err := wire.Progress(p)
+		if err != nil {
+			dropped("progress", err)
+		} else if err := a.sendProgress(m); err != nil {
+			return err
 		}
 	}
-	for _, u := range r.Usage {
-		if m, err := wire.Usage(u); err == nil {
-			_ = a.sendUsage(m)
+	for _, u := range usage {
+		m, err := wire.Usage(u)
+		if err != nil {
+			dropped("usage", err)
+		} else if err := a.sendUsage(m); err != nil {
+			return err
 		}
 	}
-	if r.Keep != nil {
-		if m, err := wire.Keep(*r.Keep); err == nil {
-			_ = a.sendKeep(m)
-		}
+	if keep == nil {
+		return nil
 	}
+	m, err := wire.Keep(*keep)
+	if err != nil {
+		dropped("keep", err)
+		return nil
+	}
+	return a.sendKeep(m)
+}
+
+// reporting runs the reporter during work, and until everything is sent.
+func (a *authorEnd) reporting(work func() error) error {
+	done := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { a.reports.run(done, a.sendReports) })
+	defer running.Wait()
+	defer close(done)
+	return work()
 }
 
 // Grant asks the host for budget.
@@ -131,26 +150,4 @@ func (a *authorEnd) answered(key, answer any) {
 
 func hostLost(ctx context.Context) *connector.Error {
 	return connector.Errorf(connector.ClassCancelled, "HOST_GONE", "the host ended the sync: %w", context.Cause(ctx))
-}
-
-// beat repeats the latest progress until done is closed, so that the host
-// knows a connector that waits from one that is dead.
-func (a *authorEnd) beat(done <-chan struct{}) {
-	ticker := time.NewTicker(heartbeat)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			a.mu.Lock()
-			latest := a.latest
-			a.mu.Unlock()
-			if p, err := wire.Progress(latest); err == nil {
-				_ = a.sendProgress(p)
-			}
-		case <-done:
-			return
-		case <-a.ctx.Done():
-			return
-		}
-	}
 }

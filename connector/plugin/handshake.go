@@ -2,13 +2,10 @@ package plugin
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
@@ -33,11 +30,18 @@ const name = "connector"
 const (
 	heartbeat = 5 * time.Second
 	stall     = 60 * time.Second
+	// stopPatience is the time to end in, for a host that sets no deadline.
+	stopPatience = 30 * time.Second
 )
 
-// window is the number of batches a connector asks for ahead: enough to keep
-// the pipe busy (four are), and small enough to bound memory at 8 MiB or so.
-const window = 8
+// The window of batches a connector asks for ahead: four in flight keep the pipe
+// busy (one alone costs a third of the throughput), eight let the host read while
+// the connector works. Batches larger than the recommended 1 MiB shrink it, so
+// that it bounds memory and not only a count.
+const (
+	window      = 8
+	windowBytes = 8 << 20
+)
 
 func handshake() goplugin.HandshakeConfig {
 	return goplugin.HandshakeConfig{ProtocolVersion: ProtocolVersion, MagicCookieKey: CookieKey, MagicCookieValue: CookieValue}
@@ -71,27 +75,4 @@ func serverOptions() []grpc.ServerOption {
 // callOptions apply to every call.
 func callOptions() []grpc.CallOption {
 	return []grpc.CallOption{grpc.MaxCallRecvMsgSize(wire.MaxMessage), grpc.MaxCallSendMsgSize(wire.MaxMessage)}
-}
-
-// guardUnary turns errors into statuses, and panics into INTERNAL errors.
-func guardUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	defer func() { err = guarded(recover(), err) }()
-	return handler(ctx, req)
-}
-
-func guardStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	defer func() { err = guarded(recover(), err) }()
-	return handler(srv, stream)
-}
-
-// guarded never shows what a panic said: it may hold a record.
-func guarded(panicked any, err error) error {
-	if panicked != nil {
-		err = connector.Errorf(connector.ClassInternal, "PANIC", "the connector panicked (%T)", panicked)
-	}
-	var own *connector.Error
-	if _, ok := status.FromError(err); ok && !errors.As(err, &own) { // gRPC's own, or none
-		return err
-	}
-	return wire.Status(err, codes.OK)
 }

@@ -56,11 +56,11 @@ func (h *hostEnd) watchStop() {
 		case <-h.ctx.Done():
 			return
 		}
+		if stop.Deadline.IsZero() {
+			stop.Deadline = time.Now().Add(stopPatience) // the contract wants one
+		}
 		if m, err := wire.Stop(stop); err == nil {
 			_ = h.sendStop(m) // a broken call shows in Recv
-		}
-		if stop.Deadline.IsZero() {
-			return
 		}
 		timer := time.NewTimer(time.Until(stop.Deadline))
 		defer timer.Stop()
@@ -133,7 +133,7 @@ func (h *hostEnd) lost(err error) error {
 	if errors.Is(err, io.EOF) {
 		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector ended the call without done")
 	}
-	e, ours := wire.StatusFrom(err)
+	e, ours := fromStatus(err)
 	if !ours && e.Class == connector.ClassTransient {
 		e.Code = "CONNECTOR_LOST"
 		e.Message = "the connector went away in the middle of the sync, after: " + h.dog.activity() + " (" + e.Message + ")"

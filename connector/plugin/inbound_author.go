@@ -38,12 +38,7 @@ func (s *server) SyncInbound(call inboundCall) error {
 func runInbound(call inboundCall, about connector.InboundSync, in connector.Inbound) error {
 	a := newInboundAuthor(call, about)
 	go a.receive() // ends with the call, which ends right after this function
-	done := make(chan struct{})
-	var beating sync.WaitGroup
-	beating.Go(func() { a.beat(done) })
-	err := in.SyncInbound(connector.WithHost(call.Context(), a), about, a)
-	close(done)
-	beating.Wait()
+	err := a.reporting(func() error { return in.SyncInbound(connector.WithHost(call.Context(), a), about, a) })
 	if err != nil {
 		return err
 	}
@@ -126,7 +121,7 @@ type checkpointKey struct {
 
 // Append sends rows, their schema first where it is new.
 func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) error {
-	m, err := wire.InboundBatch(batch)
+	parts, err := messages(batch, wire.InboundBatch)
 	if err != nil {
 		return err
 	}
@@ -145,7 +140,12 @@ func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) 
 		}
 		a.sent[batch.Schema.ID] = true
 	}
-	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Batch{Batch: m}})
+	for _, m := range parts {
+		if err := a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Batch{Batch: m}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // notEnded is called with the lock held.

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
@@ -46,22 +48,15 @@ func (s *server) SyncOutbound(call outboundCall) error {
 func runOutbound(call outboundCall, about connector.OutboundSync, out connector.Outbound) error {
 	a := newOutboundAuthor(call, about)
 	go a.receive() // ends with the call, which ends right after this function
-	done := make(chan struct{})
-	var beating sync.WaitGroup
-	beating.Go(func() { a.beat(done) })
-	err := out.SyncOutbound(connector.WithHost(call.Context(), a), about, a)
-	close(done)
-	beating.Wait()
-	if err != nil {
-		return errors.Join(a.broken(), err)
+	err := a.reporting(func() error { return out.SyncOutbound(connector.WithHost(call.Context(), a), about, a) })
+	if cause := cmp.Or(a.broken(), a.laws.broke(), err); cause != nil {
+		return cause // what went wrong first explains the rest
 	}
-	if err := a.broken(); err != nil {
+	settled, err := a.laws.end()
+	if err != nil {
 		return err
 	}
-	if taken, settled := a.taken.Load(), a.settled.Load(); taken != settled {
-		return connector.Errorf(connector.ClassInternal, "UNSETTLED", "the connector took %d records and settled %d", taken, settled)
-	}
-	return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Done{Done: &pb.OutboundDone{Settled: a.settled.Load()}}})
+	return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Done{Done: &pb.OutboundDone{Settled: settled}}})
 }
 
 // outboundAuthor is what the connector sees of an outbound call: its
@@ -78,10 +73,11 @@ type outboundAuthor struct {
 	failed  chan struct{} // closed when receiving failed
 	failure error
 
-	demanded bool // by Next, which one goroutine calls
-	consumed int32
-	taken    atomic.Int64
-	settled  atomic.Int64
+	laws *outboundLaws
+
+	// In batches: asked for with Demand, received, handed out by Next.
+	asked, received, handed atomic.Int64
+	largest                 atomic.Int64 // batch so far, in bytes
 }
 
 func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboundAuthor {
@@ -90,7 +86,7 @@ func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboun
 		// Ends of tickets take room too; there are no more of them than batches
 		// and announced tickets.
 		batches: make(chan *connector.RecordBatch, 2*window+len(about.Tickets)), schemas: make(map[string]*connector.Schema),
-		failed: make(chan struct{}),
+		failed: make(chan struct{}), laws: newOutboundLaws(about.Tickets),
 	}
 	a.sendUsage = func(u *pb.Usage) error {
 		return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Usage{Usage: u}})
@@ -110,7 +106,11 @@ func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboun
 func (a *outboundAuthor) send(m *pb.SyncOutboundResponse) error {
 	a.sending.Lock()
 	defer a.sending.Unlock()
-	return a.call.Send(m)
+	err := a.call.Send(m)
+	if err != nil && a.ctx.Err() != nil {
+		return hostLost(a.ctx)
+	}
+	return err
 }
 
 // receive does nothing but receive. Batches the connector did not ask for (a
@@ -162,11 +162,7 @@ func (a *outboundAuthor) take(m *pb.SyncOutboundRequest, ended bool) error {
 		if schema == nil || ended {
 			return connector.Errorf(connector.ClassConfig, "CONTRACT", "a batch came before its schema %q, or after end_of_records", m.Batch.GetSchemaId())
 		}
-		batch, err := wire.OutboundBatchFrom(m.Batch, schema)
-		if err != nil {
-			return hostBroke("a batch", err)
-		}
-		return a.queue(batch)
+		return a.batch(m.Batch, schema)
 	case *pb.SyncOutboundRequest_TicketRecordsEnd:
 		if ended {
 			return connector.Errorf(connector.ClassConfig, "CONTRACT", "ticket_records_end came after end_of_records")
@@ -187,6 +183,23 @@ func (a *outboundAuthor) take(m *pb.SyncOutboundRequest, ended bool) error {
 		return nil
 	}
 	return connector.Errorf(connector.ClassConfig, "CONTRACT", "an unknown or misplaced message in SyncOutbound: %T", m.GetMessage())
+}
+
+// batch queues a batch that was asked for. A host that keeps neither tickets nor
+// a ledger need not wait to be asked: nothing can wait behind its records.
+func (a *outboundAuthor) batch(m *pb.RecordBatch, schema *connector.Schema) error {
+	batch, err := wire.OutboundBatchFrom(m, schema)
+	if err != nil {
+		return hostBroke("a batch", err)
+	}
+	received := a.received.Add(1)
+	if received > a.asked.Load() && (a.about.KeepsTickets || a.about.KeepsLedger) {
+		return connector.Errorf(connector.ClassConfig, "CONTRACT", "the host sent batch %d, but %d were asked for", received, a.asked.Load())
+	}
+	if size := int64(proto.Size(m)); size > a.largest.Load() {
+		a.largest.Store(size)
+	}
+	return a.queue(batch)
 }
 
 func (a *outboundAuthor) queue(batch *connector.RecordBatch) error {
@@ -210,26 +223,17 @@ func (a *outboundAuthor) broken() error {
 
 // Next asks for more and returns the next batch, or io.EOF.
 func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, error) {
-	if !a.demanded {
-		a.demanded = true
-		if err := a.demand(window); err != nil {
-			return nil, err
-		}
+	if err := a.demand(); err != nil {
+		return nil, err
 	}
-	select {
+	select { // what arrived before a failure counts
 	case batch, ok := <-a.batches:
-		if !ok {
-			return nil, io.EOF
-		}
-		return batch, a.took(batch)
+		return a.hand(batch, ok)
 	default:
 	}
 	select {
 	case batch, ok := <-a.batches:
-		if !ok {
-			return nil, io.EOF
-		}
-		return batch, a.took(batch)
+		return a.hand(batch, ok)
 	case <-a.failed:
 		return nil, a.failure
 	case <-ctx.Done():
@@ -239,22 +243,33 @@ func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, erro
 	}
 }
 
-// took asks for as many batches as were consumed, half a window at a time.
-func (a *outboundAuthor) took(batch *connector.RecordBatch) error {
-	a.taken.Add(int64(batch.Rows))
-	if batch.Rows == 0 {
-		return nil
+// hand hands a batch out.
+func (a *outboundAuthor) hand(batch *connector.RecordBatch, ok bool) (*connector.RecordBatch, error) {
+	if !ok {
+		return nil, io.EOF
 	}
-	if a.consumed++; a.consumed < window/2 {
-		return nil
+	if batch.Rows == 0 { // the end of a ticket's records
+		return batch, nil
 	}
-	n := a.consumed
-	a.consumed = 0
-	return a.demand(n)
+	a.handed.Add(1)
+	return batch, a.laws.take(batch)
 }
 
-func (a *outboundAuthor) demand(n int32) error {
-	return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Demand{Demand: &pb.Demand{Batches: n}}})
+// demand asks for batches when half of the window, or all of it, is free.
+func (a *outboundAuthor) demand() error {
+	room := int64(window)
+	if largest := a.largest.Load(); largest > 0 {
+		room = min(room, max(1, windowBytes/largest))
+	}
+	size := room
+	if ahead := a.asked.Load() - a.handed.Load(); ahead > 0 {
+		room -= ahead
+	}
+	if room < max(1, size/2) {
+		return nil
+	}
+	a.asked.Add(room)
+	return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Demand{Demand: &pb.Demand{Batches: int32(room)}}})
 }
 
 // Settle sends outcomes, in parts where they are many or long.
@@ -262,12 +277,14 @@ func (a *outboundAuthor) Settle(_ context.Context, outcomes connector.Outcomes) 
 	for _, part := range splitOutcomes(outcomes) {
 		m, err := wire.Outcomes(part)
 		if err != nil {
+			return wire.Refuse(connector.ClassInternal, "a message of outcomes", err)
+		}
+		if err := a.laws.settle(part.Seqs); err != nil {
 			return err
 		}
 		if err := a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Outcomes{Outcomes: m}}); err != nil {
 			return err
 		}
-		a.settled.Add(int64(len(part.Seqs)))
 	}
 	return nil
 }
@@ -318,6 +335,9 @@ type ackKey struct {
 func (a *outboundAuthor) Ticket(ctx context.Context, ticket connector.Ticket) error {
 	m, err := wire.Ticket(ticket)
 	if err != nil {
+		return wire.Refuse(connector.ClassInternal, "a ticket", err)
+	}
+	if err := a.laws.ticket(ticket); err != nil {
 		return err
 	}
 	send := func() error {

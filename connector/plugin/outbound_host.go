@@ -58,6 +58,7 @@ type outboundHost struct {
 	settled int64
 
 	// Of the feeding goroutine.
+	asked   int32
 	schemas map[string]*connector.Schema
 	ticket  string          // of the last batch
 	unmet   map[string]bool // tickets of which no end was sent
@@ -71,25 +72,16 @@ func (h *outboundHost) send(m *pb.SyncOutboundRequest) error {
 
 // feed sends batches, as many as are asked for.
 func (h *outboundHost) feed() {
-	var asked int32
 	for {
-		for asked == 0 {
-			select {
-			case n := <-h.demand:
-				asked += n
-			case <-h.done:
-				return
-			case <-h.ctx.Done():
-				return
-			}
+		if err := h.waitAsked(); err != nil {
+			return // the call is over
 		}
 		batch, err := h.stream.Next(h.ctx)
 		if err == nil {
 			err = h.sendBatch(batch)
 		}
 		if errors.Is(err, io.EOF) {
-			err = h.endRecords()
-			if err == nil {
+			if err = h.endRecords(); err == nil {
 				return
 			}
 		}
@@ -97,11 +89,26 @@ func (h *outboundHost) feed() {
 			h.feedFailed(err)
 			return
 		}
-		if batch.Rows > 0 {
-			asked--
-		}
 	}
 }
+
+// waitAsked waits until the connector has room for a batch.
+func (h *outboundHost) waitAsked() error {
+	for h.asked == 0 {
+		select {
+		case n := <-h.demand:
+			h.asked += n
+		case <-h.done:
+			return &sendError{errOver}
+		case <-h.ctx.Done():
+			return &sendError{errOver}
+		}
+	}
+	return nil
+}
+
+// errOver says that a call is over, for whatever reason.
+var errOver = errors.New("the call is over")
 
 // feedFailed ends the call because of the host's own error; one of the call
 // itself shows in Recv.
@@ -153,11 +160,20 @@ func (h *outboundHost) sendBatch(batch *connector.RecordBatch) error {
 		}
 		h.schemas[batch.Schema.ID] = batch.Schema
 	}
-	m, err := wire.OutboundBatch(batch)
+	parts, err := messages(batch, wire.OutboundBatch)
 	if err != nil {
 		return err
 	}
-	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Batch{Batch: m}})
+	for _, m := range parts {
+		if err := h.waitAsked(); err != nil {
+			return err
+		}
+		h.asked--
+		if err := h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Batch{Batch: m}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (h *outboundHost) endTicket(id string) error {

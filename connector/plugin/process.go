@@ -113,7 +113,7 @@ func call[Q, P, R any](ctx context.Context, method func(context.Context, Q, ...g
 
 // failed is the error of a call.
 func failed(err error) error {
-	e, _ := wire.StatusFrom(err)
+	e, _ := fromStatus(err)
 	return e
 }
 

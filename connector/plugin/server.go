@@ -2,7 +2,6 @@ package plugin
 
 import (
 	"context"
-	"crypto/sha256"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
@@ -17,7 +16,7 @@ type server struct {
 }
 
 func newServer(c connector.Connector) *server {
-	return &server{connector: c, sessions: &sessions{connector: c, open: make(map[[sha256.Size]byte]*entry)}}
+	return &server{connector: c, sessions: newSessions(c)}
 }
 
 func (s *server) Manifest(ctx context.Context, _ *pb.ManifestRequest) (*pb.ManifestResponse, error) {

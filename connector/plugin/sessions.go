@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -14,89 +15,201 @@ import (
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
 )
 
-// maxIdle is the number of sessions kept open without a call.
-const maxIdle = 8
+// Sessions nobody uses are closed after idleSession, and sooner when there are
+// more than maxIdle: a form being filled in makes one for every answer.
+const (
+	maxIdle     = 8
+	idleSession = 10 * time.Minute
+)
 
-// sessions keeps sessions open between calls, by connection, so that tokens
-// and network connections are reused.
+// sessionKey names a session: the hash of its connection, secrets and limits
+// included, so that a changed secret is another session.
+type sessionKey [sha256.Size]byte
+
+// sessions keeps sessions open between calls, so that tokens and network
+// connections outlive a call.
 type sessions struct {
 	connector connector.Connector
+	// base is what sessions are opened with: it outlives every call, since a
+	// session may keep it to refresh tokens with.
+	base context.Context
+	end  context.CancelFunc
 
-	mu   sync.Mutex
-	open map[[sha256.Size]byte]*entry
+	mu      sync.Mutex
+	entries map[sessionKey]*sessionEntry
+	closed  bool
 }
 
-type entry struct {
+type sessionEntry struct {
+	ready   chan struct{} // closed when session or err is set
 	session connector.Session
-	users   int
-	used    time.Time
+	err     error
+
+	users int
+	since time.Time   // of idleness
+	timer *time.Timer // closes the idle session
 }
 
-// acquire returns the session of a connection. The function returned gives it
-// back.
-func (s *sessions) acquire(ctx context.Context, c *pb.Connection) (connector.Session, func(), error) {
+func newSessions(c connector.Connector) *sessions {
+	base, end := context.WithCancel(context.Background())
+	return &sessions{connector: c, base: base, end: end, entries: make(map[sessionKey]*sessionEntry)}
+}
+
+// acquire returns the session of a connection; release gives it back.
+func (s *sessions) acquire(ctx context.Context, c *pb.Connection) (session connector.Session, release func(), err error) {
 	connection, err := wire.ConnectionFrom(c)
 	if err != nil {
 		return nil, nil, hostBroke("the connection", err)
 	}
-	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(c)
+	key, err := keyOf(c)
 	if err != nil {
-		return nil, nil, connector.Errorf(connector.ClassInternal, "SESSION", "naming a session: %w", err)
+		return nil, nil, err
 	}
-	key := sha256.Sum256(bytes)
+	e, mine, err := s.entry(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	if mine {
+		s.open(key, e, connection)
+	}
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		s.release(key, e)
+		return nil, nil, context.Cause(ctx)
+	}
+	if e.err != nil {
+		return nil, nil, e.err
+	}
+	return e.session, func() { s.release(key, e) }, nil
+}
 
+func keyOf(c *pb.Connection) (sessionKey, error) {
+	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(c)
+	if err != nil {
+		return sessionKey{}, connector.Errorf(connector.ClassInternal, "SESSION", "naming a session: %w", err)
+	}
+	return sha256.Sum256(text), nil
+}
+
+// entry finds or makes an entry; mine tells that the caller has to open it.
+func (s *sessions) entry(key sessionKey) (e *sessionEntry, mine bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.open[key]
-	if e == nil {
-		session, err := s.connector.Open(ctx, connection)
-		if err != nil {
-			return nil, nil, err
-		}
-		e = &entry{session: session}
-		s.open[key] = e
+	if s.closed {
+		return nil, false, connector.Errorf(connector.ClassTransient, "SHUTTING_DOWN", "the connector is shutting down")
+	}
+	e, found := s.entries[key]
+	if !found {
+		e = &sessionEntry{ready: make(chan struct{})}
+		s.entries[key] = e
+	}
+	if e.timer != nil {
+		e.timer.Stop()
+		e.timer = nil
 	}
 	e.users++
-	return e.session, func() { s.release(e) }, nil
+	return e, !found, nil
 }
 
-func (s *sessions) release(e *entry) {
+func (s *sessions) open(key sessionKey, e *sessionEntry, connection connector.Connection) {
+	defer close(e.ready)
+	defer func() {
+		if e.err == nil && e.session == nil {
+			e.err = connector.Errorf(connector.ClassInternal, "NO_SESSION", "the connector opened no session and gave no reason")
+		}
+		if e.err != nil {
+			s.mu.Lock()
+			delete(s.entries, key)
+			s.mu.Unlock()
+		}
+	}()
+	defer recovered(&e.err)
+	e.session, e.err = s.connector.Open(s.base, connection)
+}
+
+func (s *sessions) release(key sessionKey, e *sessionEntry) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	e.users--
-	e.used = time.Now()
-	s.evict()
+	if e.users > 0 || s.entries[key] != e {
+		s.mu.Unlock()
+		return
+	}
+	e.since = time.Now()
+	e.timer = time.AfterFunc(idleSession, func() { s.expire(key, e) })
+	surplus := s.surplus()
+	s.mu.Unlock()
+	logClosing(closeAll(surplus))
 }
 
-// evict closes the longest idle sessions beyond maxIdle. The lock is held;
-// closing does no network by contract.
-func (s *sessions) evict() {
+// expire closes a session that is still idle.
+func (s *sessions) expire(key sessionKey, e *sessionEntry) {
+	s.mu.Lock()
+	idle := e.users == 0 && s.entries[key] == e
+	if idle {
+		delete(s.entries, key)
+	}
+	s.mu.Unlock()
+	if idle {
+		logClosing(closeAll([]*sessionEntry{e}))
+	}
+}
+
+// surplus takes out the longest idle sessions beyond maxIdle.
+func (s *sessions) surplus() (out []*sessionEntry) {
 	for {
-		idle, oldest := 0, [sha256.Size]byte{}
-		for key, e := range s.open {
+		idle := 0
+		var oldest sessionKey
+		for key, e := range s.entries {
 			if e.users > 0 {
 				continue
 			}
-			if idle++; idle == 1 || e.used.Before(s.open[oldest].used) {
+			if idle == 0 || e.since.Before(s.entries[oldest].since) {
 				oldest = key
 			}
+			idle++
 		}
 		if idle <= maxIdle {
-			return
+			return out
 		}
-		_ = s.open[oldest].session.Close() // nobody is left to tell
-		delete(s.open, oldest)
+		e := s.entries[oldest]
+		e.timer.Stop()
+		out = append(out, e)
+		delete(s.entries, oldest)
 	}
 }
 
-// close closes all sessions.
+// close closes all sessions. No call may be under way.
 func (s *sessions) close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.closed = true
+	var all []*sessionEntry
+	for key, e := range s.entries {
+		if e.timer != nil {
+			e.timer.Stop()
+		}
+		all = append(all, e)
+		delete(s.entries, key)
+	}
+	s.mu.Unlock()
+	s.end()
+	return closeAll(all)
+}
+
+// logClosing logs what no call is left to be told.
+func logClosing(err error) {
+	if err != nil {
+		slog.Warn("closing an idle session", "error", err)
+	}
+}
+
+func closeAll(entries []*sessionEntry) error {
 	var errs []error
-	for key, e := range s.open {
-		errs = append(errs, e.session.Close())
-		delete(s.open, key)
+	for _, e := range entries {
+		<-e.ready
+		if e.session != nil {
+			errs = append(errs, e.session.Close())
+		}
 	}
 	return errors.Join(errs...)
 }

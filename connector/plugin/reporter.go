@@ -1,0 +1,122 @@
+package plugin
+
+import (
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sluiceio/sluice/connector"
+)
+
+// reporter gathers reports and sends them from a goroutine of its own, so that
+// a connector that reports never waits for a host that is busy. Of progress the
+// latest is kept, usage is added up, what is to be kept is merged: memory is
+// bounded and nothing that counts is lost.
+type reporter struct {
+	wake chan struct{} // has room for one
+
+	mu       sync.Mutex
+	latest   connector.Progress
+	progress map[string]connector.Progress // by stream
+	usage    []connector.Usage
+	keep     *connector.Keep
+}
+
+func newReporter() *reporter {
+	return &reporter{
+		wake: make(chan struct{}, 1), progress: make(map[string]connector.Progress),
+		latest: connector.Progress{Activity: "starting"},
+	}
+}
+
+// add takes a report in.
+func (r *reporter) add(report connector.Report) {
+	r.mu.Lock()
+	if p := report.Progress; p != nil {
+		r.latest = *p
+		r.progress[p.Stream] = *p
+	}
+	for _, u := range report.Usage {
+		r.spend(u)
+	}
+	if report.Keep != nil {
+		r.merge(*report.Keep)
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default: // is awake
+	}
+}
+
+// spend adds usage up. The lock is held.
+func (r *reporter) spend(u connector.Usage) {
+	for i := range r.usage {
+		if have := &r.usage[i]; have.Category == u.Category && have.Pool == u.Pool {
+			have.Requests += u.Requests
+			have.Units += u.Units
+			if u.Remaining != nil {
+				have.Remaining = u.Remaining
+			}
+			return
+		}
+	}
+	r.usage = append(r.usage, u)
+}
+
+// merge lets newer values replace older ones of the same name. The lock is held.
+func (r *reporter) merge(k connector.Keep) {
+	if r.keep == nil {
+		r.keep = &connector.Keep{Parameters: connector.Answers{}, Secrets: connector.Answers{}}
+	}
+	maps.Copy(r.keep.Parameters, k.Parameters)
+	maps.Copy(r.keep.Secrets, k.Secrets)
+	r.keep.ExpiresAt = k.ExpiresAt
+}
+
+// take returns what was gathered.
+func (r *reporter) take() (progress []connector.Progress, usage []connector.Usage, keep *connector.Keep) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.progress {
+		progress = append(progress, p)
+	}
+	clear(r.progress)
+	usage, keep = r.usage, r.keep
+	r.usage, r.keep = nil, nil
+	return progress, usage, keep
+}
+
+// again gathers the latest progress once more.
+func (r *reporter) again() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress[r.latest.Stream] = r.latest
+}
+
+// run sends what is gathered until done is closed, then what is left. It repeats
+// the latest progress, so that the host knows a connector that waits from one
+// that is dead.
+func (r *reporter) run(done <-chan struct{}, send func([]connector.Progress, []connector.Usage, *connector.Keep) error) {
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for over := false; !over; {
+		select {
+		case <-r.wake:
+		case <-ticker.C:
+			r.again()
+		case <-done:
+			over = true
+		}
+		if err := send(r.take()); err != nil {
+			return // the call is over; whoever makes it knows why
+		}
+	}
+}
+
+// dropped logs a report that the contract does not allow: a report never fails
+// a sync.
+func dropped(what string, err error) {
+	slog.Warn("a report breaks the contract and was dropped", "report", what, "error", err)
+}
