@@ -52,16 +52,15 @@ func listHeavy(c *call) bool { return c.query.Has("cvid") || c.query.Has("sort_b
 
 // listQuery is a checked list request.
 type listQuery struct {
-	paths   []fieldPath
-	offset  int
-	per     int
-	page    int
-	sortBy  string
-	order   string
-	ids     []int64
-	since   int64 // Unix second, 0 none
-	bound   string
-	expires time.Time
+	paths  []fieldPath
+	offset int
+	per    int
+	page   int
+	sortBy string
+	order  string
+	ids    []int64
+	since  int64 // Unix second, 0 none
+	bound  string
 }
 
 func listRecords(c *call) reply {
