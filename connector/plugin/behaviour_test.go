@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(CookieKey) == CookieValue {
 		os.Exit(Main(&fake{}))
 	}
+	if os.Getenv(hostEnv) != "" {
+		os.Exit(beHost())
+	}
 	os.Exit(m.Run())
 }
 

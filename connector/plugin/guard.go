@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
+	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/sluiceio/sluice/connector"
@@ -17,26 +18,96 @@ import (
 
 // Codes that both halves know.
 const (
-	// codeUnimplemented is that of a call the connector does not have.
-	codeUnimplemented = "UNIMPLEMENTED"
-	// codeTooLarge is that of a message beyond the bound.
-	codeTooLarge = "RECORD_TOO_LARGE"
+	codeUnimplemented = wire.CodeUnimplemented
+	codeTooLarge      = wire.CodeRecordTooLarge
 )
 
-// guardUnary turns errors into statuses, and panics into INTERNAL errors.
-func guardUnary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (response any, err error) {
-	defer func() { err = toStatus(err) }()
-	defer recovered(&err)
-	return handler(ctx, request)
+// fromStatus reads the error of a call. Ours is true when the connector itself
+// spoke, and not gRPC on its behalf.
+func fromStatus(err error) (e *connector.Error, ours bool) { return wire.StatusFrom(err) }
+
+// guard stands before every call of a server: it turns errors into statuses and
+// panics into errors, and knows when no call is under way.
+type guard struct {
+	mu       sync.Mutex
+	calls    int
+	stopping bool
+	idle     chan struct{} // closed when stopping and no call is under way
 }
 
-// guardStream is guardUnary for conversations.
-func guardStream(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	defer func() { err = toStatus(err) }()
-	defer recovered(&err)
-	return handler(server, stream)
+func newGuard() *guard { return &guard{idle: make(chan struct{})} }
+
+// options are those of every server of connectors.
+func (g *guard) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(wire.MaxMessage), grpc.MaxSendMsgSize(wire.MaxMessage),
+		grpc.ChainUnaryInterceptor(g.unary), grpc.ChainStreamInterceptor(g.stream),
+	}
 }
 
+func (g *guard) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (response any, err error) {
+	if _, ours := info.Server.(*server); !ours {
+		return handle(ctx, request)
+	}
+	if err := g.enter(); err != nil {
+		return nil, toStatus(err)
+	}
+	defer g.leave()
+	defer func() { err = toStatus(err) }()
+	defer recovered(&err)
+	return handle(ctx, request)
+}
+
+func (g *guard) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+	if _, ours := srv.(*server); !ours {
+		return handle(srv, stream)
+	}
+	if err := g.enter(); err != nil {
+		return toStatus(err)
+	}
+	defer g.leave()
+	defer func() { err = toStatus(err) }()
+	defer recovered(&err)
+	return handle(srv, stream)
+}
+
+func (g *guard) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopping {
+		return connector.Errorf(connector.ClassTransient, "STOPPING", "the connector is stopping and takes no more calls")
+	}
+	g.calls++
+	return nil
+}
+
+func (g *guard) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.calls--; g.stopping && g.calls == 0 {
+		close(g.idle)
+	}
+}
+
+// stop refuses further calls and waits for those under way, for a while.
+func (g *guard) stop(patience time.Duration) {
+	g.mu.Lock()
+	if !g.stopping {
+		g.stopping = true
+		if g.calls == 0 {
+			close(g.idle)
+		}
+	}
+	g.mu.Unlock()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-g.idle:
+	case <-timer.C:
+	}
+}
+
+// toStatus leaves the statuses of gRPC itself as they are.
 func toStatus(err error) error {
 	if err == nil {
 		return nil
@@ -48,10 +119,7 @@ func toStatus(err error) error {
 		}
 		own = connector.AsError(err)
 	}
-	if own.Code == codeUnimplemented {
-		return wire.Status(own, codes.Unimplemented)
-	}
-	return wire.Status(err, codes.OK)
+	return wire.Status(own)
 }
 
 // recovered turns a panic into an error. What was panicked with may hold a
@@ -81,18 +149,4 @@ func panicPlace() string {
 			return "an unknown place"
 		}
 	}
-}
-
-// fromStatus reads the error of a call. Ours is true when the connector itself
-// spoke, and not gRPC on its behalf.
-func fromStatus(err error) (e *connector.Error, ours bool) {
-	e, ours = wire.StatusFrom(err)
-	switch {
-	case e == nil || ours:
-	case strings.Contains(e.Message, "larger than max"): // gRPC's words for its own bound
-		e.Class, e.Code = connector.ClassTooLarge, codeTooLarge
-	case status.Code(err) == codes.Unimplemented:
-		e.Code = codeUnimplemented
-	}
-	return e, ours
 }

@@ -20,7 +20,7 @@ import (
 func InProcess(c connector.Connector) (*Process, error) {
 	listener := bufconn.Listen(1 << 20)
 	impl := newServer(c)
-	server := grpc.NewServer(serverOptions()...)
+	server := grpc.NewServer(append(newGuard().options(), grpc.WaitForHandlers(true))...)
 	pb.RegisterConnectorServiceServer(server, impl)
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) }) // ends with Stop

@@ -5,17 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
 
 	"github.com/sluiceio/sluice/connector"
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
@@ -25,58 +24,61 @@ import (
 type LaunchConfig struct {
 	// Path is the program. Required.
 	Path string
+	// Args are its arguments. A connector needs none.
 	Args []string
-	// Checksum is the program's SHA-256 in hex; a program with another one is
-	// not started. Empty means any.
+	// Checksum is the SHA-256 of the program in hex. A program with another one
+	// is not started. Empty allows any.
 	Checksum string
-	// Env is the whole environment of the program, beside what the handshake
-	// needs; nothing is inherited.
+	// Env is the environment of the program, in the form of os.Environ; nothing
+	// is inherited beyond it.
 	Env []string
-	// Stderr takes what the program writes to stderr. Nil discards it.
+	// Stderr takes all that the program writes to stderr, and to stdout after
+	// the handshake. Nil discards it.
 	Stderr io.Writer
-	// Logger takes a line when the program starts and ends. Nil means none.
+	// Logger takes what the program logs, with its level. Nil discards it.
 	Logger *slog.Logger
 	// StartTimeout bounds the time until the handshake. Default one minute.
 	StartTimeout time.Duration
 }
 
 // Launch starts a connector program as a subprocess and shakes hands with it,
-// over mutual TLS with certificates made for this launch. The caller closes
-// it. Errors are of class CONFIG and say what is wrong with the program.
-func Launch(ctx context.Context, c LaunchConfig) (*Process, error) {
-	if err := executable(c.Path); err != nil {
+// over a Unix socket with mutual TLS whose certificates are made for this launch.
+// The caller closes it. The process also ends when the host does, however that
+// happens.
+//
+// Errors are of class CONFIG and say what is wrong with the program, except when
+// ctx ends, which is CANCELLED. Their codes: CONNECTOR_NOT_FOUND,
+// CONNECTOR_NOT_EXECUTABLE, CHECKSUM_MISMATCH, NOT_A_CONNECTOR,
+// CONNECTOR_EXITED, START_TIMEOUT, VERSION_MISMATCH, CONNECTOR_START.
+func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
+	if err := startable(config); err != nil {
 		return nil, err
 	}
-	secure, err := pinned(c)
-	if err != nil {
-		return nil, err
-	}
-	tail := &tail{next: c.Stderr}
-	// Not CommandContext: the process outlives the call that starts it.
-	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Env = append([]string{}, c.Env...)
+	words := &lastLines{next: config.Stderr}
+	child := newChild(config)
 	client := goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: &grpcPlugin{}}, Cmd: cmd,
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true, SecureConfig: secure,
-		Stderr: tail, SyncStdout: io.Discard, SyncStderr: io.Discard, Logger: hclog.NewNullLogger(), StartTimeout: c.StartTimeout,
+		HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: &grpcPlugin{}},
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
+			return child, child.prepare(spec.Env)
+		},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true,
+		Stderr: words, SyncStdout: words, SyncStderr: words, Logger: hostLogger(config), StartTimeout: config.StartTimeout,
 	})
-	stop := context.AfterFunc(ctx, client.Kill)
-	service, err := dispense(client)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
+	unhook := context.AfterFunc(ctx, func() { _ = child.Kill(ctx) })
+	rpc, err := dispense(client)
+	if !unhook() && ctx.Err() != nil {
+		client.Kill()
+		return nil, connector.Errorf(connector.ClassCancelled, "CANCELLED", "starting the connector %s was cancelled: %w", config.Path, context.Cause(ctx))
 	}
 	if err != nil {
-		client.Kill()
-		return nil, explain(c.Path, err, tail.last())
+		client.Kill() // waits, so that all it said is there
+		return nil, launchFailed{config: config, child: child, said: words.String()}.explain(err)
 	}
-	if c.Logger != nil {
-		c.Logger.Debug("connector started", "path", c.Path, "pid", cmd.Process.Pid)
-	}
-	return &Process{client: service, pid: cmd.Process.Pid, exited: client.Exited, close: func() error { client.Kill(); return nil }}, nil
+	return &Process{client: rpc, pid: child.pid(), exited: child.exited, close: func() error { client.Kill(); return nil }}, nil
 }
 
-func dispense(client *goplugin.Client) (pb.ConnectorServiceClient, error) {
-	protocol, err := client.Client()
+func dispense(c *goplugin.Client) (pb.ConnectorServiceClient, error) {
+	protocol, err := c.Client()
 	if err != nil {
 		return nil, err
 	}
@@ -84,19 +86,16 @@ func dispense(client *goplugin.Client) (pb.ConnectorServiceClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	service, ok := raw.(pb.ConnectorServiceClient)
-	if !ok {
-		return nil, fmt.Errorf("dispensed a %T", raw)
-	}
-	return service, nil
+	return raw.(pb.ConnectorServiceClient), nil // of grpcPlugin.GRPCClient
 }
 
 func launchError(code, format string, args ...any) *connector.Error {
 	return connector.Errorf(connector.ClassConfig, code, format, args...)
 }
 
-// executable says in words why a path cannot be started.
-func executable(path string) error {
+// startable says what is wrong with a program before it is started.
+func startable(config LaunchConfig) error {
+	path := config.Path
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -106,42 +105,30 @@ func executable(path string) error {
 	case info.IsDir():
 		return launchError("CONNECTOR_NOT_FOUND", "%s is a folder, not a connector program", path)
 	case info.Mode()&0o111 == 0:
-		return launchError("CONNECTOR_NOT_EXECUTABLE", "%s is not executable: %w", path, fs.ErrPermission)
+		return launchError("CONNECTOR_NOT_EXECUTABLE", "the connector program %s is not executable, run chmod +x on it: %w", path, fs.ErrPermission)
+	case config.Checksum == "":
+		return nil
+	}
+	return verify(path, config.Checksum)
+}
+
+// verify compares the SHA-256 of a program.
+func verify(path, checksum string) error {
+	want, err := hex.DecodeString(checksum)
+	if err != nil || len(want) != sha256.Size {
+		return launchError("CHECKSUM_MISMATCH", "the checksum for the connector program %s is not a SHA-256 in hex", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return launchError("CONNECTOR_START", "reading the connector program %s: %w", path, err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return launchError("CONNECTOR_START", "reading the connector program %s: %w", path, err)
+	}
+	if got := sum.Sum(nil); hex.EncodeToString(got) != hex.EncodeToString(want) {
+		return launchError("CHECKSUM_MISMATCH", "the connector program %s has the SHA-256 %x instead of %x; it was not started", path, got, want)
 	}
 	return nil
-}
-
-func pinned(c LaunchConfig) (*goplugin.SecureConfig, error) {
-	if c.Checksum == "" {
-		return nil, nil
-	}
-	sum, err := hex.DecodeString(c.Checksum)
-	if err != nil || len(sum) != sha256.Size {
-		return nil, launchError("CHECKSUM", "%q is not a SHA-256 in hex", c.Checksum)
-	}
-	return &goplugin.SecureConfig{Checksum: sum, Hash: sha256.New()}, nil
-}
-
-// explain turns go-plugin's errors into what is wrong with the program.
-func explain(path string, err error, last string) error {
-	said := ""
-	if last != "" {
-		said = "; it said: " + last
-	}
-	text := err.Error()
-	switch {
-	case errors.Is(err, goplugin.ErrChecksumsDoNotMatch):
-		return launchError("CHECKSUM", "%s is not the program that was installed: its checksum differs; it was not started", path)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return connector.Errorf(connector.ClassCancelled, "CANCELLED", "starting %s was cancelled: %w", path, err)
-	case strings.Contains(text, "Unrecognized remote plugin message"):
-		return launchError("NOT_A_CONNECTOR", "%s is not a connector: what it wrote first is not a handshake%s", path, said)
-	case strings.Contains(text, "incompatible") || strings.Contains(text, "Incompatible"):
-		return launchError("INCOMPATIBLE", "%s speaks another version of the contract than %d: %w", path, ProtocolVersion, err)
-	case strings.Contains(text, "timeout while waiting"):
-		return launchError("NOT_A_CONNECTOR", "%s did not shake hands in time%s", path, said)
-	case strings.Contains(text, "exited before"):
-		return launchError("CONNECTOR_EXITED", "%s ended before it shook hands%s", path, said)
-	}
-	return launchError("CONNECTOR_START", "starting %s: %w%s", path, err, said)
 }

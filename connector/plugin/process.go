@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc"
 
@@ -17,13 +18,29 @@ type Process struct {
 	close  func() error
 	pid    int
 	exited func() bool
+
+	once sync.Once
+	err  error // of close
 }
 
 var _ connector.Connector = (*Process)(nil)
 
-// Close ends what Launch, Dial or InProcess started, and waits for it. Calls
-// under way fail.
-func (p *Process) Close() error { return p.close() }
+// Close ends what Launch, Attach, Dial or InProcess began, and waits for it: the
+// process of a launched connector, the connection to any other. Calls under way
+// fail. A second Close returns what the first did.
+func (p *Process) Close() error {
+	p.once.Do(func() { p.err = p.close() })
+	return p.err
+}
+
+// greet asks for the manifest, to see whether a connector is there.
+func (p *Process) greet(ctx context.Context, where string) error {
+	_, err := p.Manifest(ctx)
+	if e := connector.AsError(err); e != nil && e.Class == connector.ClassTransient {
+		return connector.Errorf(connector.ClassTransient, "NO_CONNECTOR", "no connector answers at %s; start it there with serve --listen: %w", where, err)
+	}
+	return err
+}
 
 // Pid is the process id of a launched connector, 0 for others.
 func (p *Process) Pid() int { return p.pid }

@@ -8,12 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -22,74 +19,54 @@ import (
 //
 //	func main() { os.Exit(plugin.Main(myconnector.New())) }
 //
-// Started by a host, it serves the connector as a subprocess until the host
-// ends it or is gone. Started by hand it understands
+// Started by a host, it serves the connector until the host ends it, or ends
+// itself in any way. Started by hand it understands
 //
 //	serve --listen ADDR [--tls-cert FILE --tls-key FILE] [--token-file FILE]
 //	manifest
 //
-// and returns the exit code: 0 after success, 1 after an error, 2 for a wrong
-// command line. It sets the default logger of log/slog to write JSON lines to
-// stderr, which hosts read with their level.
+// and returns the exit code: 0 after success, 1 after an error, 2 for a command
+// line that it does not understand. It sets the default logger of log/slog to
+// write JSON lines to stderr, which hosts read with their level.
 func Main(c connector.Connector) int {
-	slog.SetDefault(slog.New(logHandler(os.Stderr)))
-	if os.Getenv(CookieKey) == CookieValue {
-		return serveHost(c)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	stderr := os.Stderr // go-plugin puts another file in its place
+	slog.SetDefault(slog.New(logHandler(stderr)))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return command(ctx, c, os.Args, os.Stdout, os.Stderr)
+	if os.Getenv(CookieKey) == CookieValue {
+		return serveHost(ctx, c)
+	}
+	ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	return command(ctx, c, os.Args, os.Stdout, stderr)
 }
+
+// hostTime is the one form of a time that go-plugin reads; a line with another
+// counts as plain text.
+const hostTime = "2006-01-02T15:04:05.000000Z07:00"
 
 // logHandler writes log lines with the keys that go-plugin reads.
 func logHandler(w io.Writer) slog.Handler {
-	names := map[string]string{slog.TimeKey: "@timestamp", slog.LevelKey: "@level", slog.MessageKey: "@message"}
-	return slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if name, ok := names[a.Key]; ok && len(groups) == 0 {
-			a.Key = name
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) > 0 {
+			return a
+		}
+		switch value := a.Value.Any().(type) { // an attribute of the connector's may have the same key
+		case time.Time:
+			if a.Key == slog.TimeKey {
+				return slog.String("@timestamp", value.Format(hostTime))
+			}
+		case slog.Level:
+			if a.Key == slog.LevelKey {
+				a.Key = "@level"
+			}
+		case string:
+			if a.Key == slog.MessageKey {
+				a.Key = "@message"
+			}
 		}
 		return a
 	}})
-}
-
-// serveHost serves the host that launched this process.
-func serveHost(c connector.Connector) int {
-	over := make(chan struct{})
-	defer close(over)
-	go watchParent(over)
-	p := newPlugin(c)
-	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: p}, Logger: hclog.NewNullLogger(),
-		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, serverOptions()...)...)
-		},
-	})
-	if err := p.server.sessions.close(); err != nil {
-		slog.Warn("closing sessions", "error", err)
-	}
-	return 0
-}
-
-// watchParent ends this process when the host is gone: nothing else would, as
-// a killed host closes no connection in an orderly way and its children live on.
-func watchParent(over <-chan struct{}) {
-	parent := os.Getppid()
-	ticker := time.NewTicker(500 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			if os.Getppid() != parent {
-				self, err := os.FindProcess(os.Getpid())
-				if err == nil {
-					_ = self.Kill() // what cannot be killed cannot be ended
-				}
-				return
-			}
-		case <-over:
-			return
-		}
-	}
 }
 
 // command runs what was asked for on the command line.
@@ -104,16 +81,20 @@ func command(ctx context.Context, c connector.Connector, args []string, stdout, 
 	case "manifest":
 		return printManifest(ctx, c, stdout, stderr)
 	}
-	fmt.Fprintf(stderr, `This is a Sluice connector. It is launched by a host:
+	program := "connector"
+	if len(args) > 0 {
+		program = filepath.Base(args[0])
+	}
+	fmt.Fprintf(stderr, `%[1]s is a connector of Sluice. A host starts it; make it known with
 
-  sluice connectors add %s
+  sluice connectors add PATH/%[1]s
 
-By hand it can be served for grpcurl or for a host in another language, and asked
-what it is:
+By hand it is served for grpcurl or for a host in another language, or asked what
+it is:
 
   %[1]s serve --listen 127.0.0.1:7777 [--tls-cert FILE --tls-key FILE] [--token-file FILE]
   %[1]s manifest
-`, args[0])
+`, program)
 	return 2
 }
 
@@ -126,7 +107,7 @@ func printManifest(ctx context.Context, c connector.Connector, stdout, stderr io
 		err = e.Encode(m)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, "manifest:", err)
 		return 1
 	}
 	return 0

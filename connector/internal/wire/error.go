@@ -30,13 +30,13 @@ func Error(e *connector.Error) (*connectorv1.Error, error) {
 		class = connectorv1.ErrorClass_ERROR_CLASS_INTERNAL
 	}
 	out := &connectorv1.Error{
-		Class: class, Code: e.Code, Message: e.Message, RetryAfter: span(e.RetryAfter), ResetAt: moment(e.ResetAt),
+		Class: class, Code: valid(e.Code), Message: valid(e.Message), RetryAfter: span(e.RetryAfter), ResetAt: moment(e.ResetAt),
 	}
 	for _, f := range e.Fields {
-		out.Fields = append(out.Fields, &connectorv1.FieldViolation{Field: f.Field, Description: f.Description})
+		out.Fields = append(out.Fields, &connectorv1.FieldViolation{Field: valid(f.Field), Description: valid(f.Description)})
 	}
 	for _, h := range e.Help {
-		out.Help = append(out.Help, &connectorv1.HelpLink{Description: h.Description, Url: h.URL})
+		out.Help = append(out.Help, &connectorv1.HelpLink{Description: valid(h.Description), Url: valid(h.URL)})
 	}
 	return out, required("message", e.Message)
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -52,26 +53,41 @@ var classOf = map[codes.Code]connector.Class{
 	codes.OutOfRange:         connector.ClassTooLarge,
 }
 
-// Status makes the status of a failed call; nil stays nil. Code is the gRPC code
-// where it is to differ from that of the class, else OK.
-func Status(err error, code codes.Code) error {
+// The codes of errors that have a gRPC code of their own, whatever their class.
+const (
+	// CodeUnimplemented: the connector does not have this part of the contract.
+	CodeUnimplemented = "UNIMPLEMENTED"
+	// CodeRecordTooLarge: a message exceeds MaxMessage.
+	CodeRecordTooLarge = "RECORD_TOO_LARGE"
+)
+
+// Status makes the status of a failed call; nil stays nil.
+func Status(err error) error {
 	e := connector.AsError(err)
 	if e == nil {
 		return nil
 	}
 	class := e.Class
-	if _, ok := statusCodes[class]; !ok {
-		class = connector.ClassInternal
+	code, known := statusCodes[class]
+	if !known {
+		class, code = connector.ClassInternal, codes.Internal
 	}
-	if code == codes.OK {
-		code = statusCodes[class]
+	switch {
+	case e.Code == CodeUnimplemented && class == connector.ClassConfig:
+		code = codes.Unimplemented
+	case e.Code == CodeRecordTooLarge:
+		code = codes.ResourceExhausted
 	}
-	st, failed := status.New(code, e.Message).WithDetails(details(class, e)...)
-	if failed != nil { // a detail that is not UTF-8, for instance
-		return status.Error(code, e.Message)
+	message := valid(e.Message)
+	st, failed := status.New(code, message).WithDetails(details(class, e)...)
+	if failed != nil { // which well-formed details cannot
+		return status.Error(code, message)
 	}
 	return st.Err()
 }
+
+// valid replaces what is not UTF-8, which no message may hold.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func details(class connector.Class, e *connector.Error) []protoadapt.MessageV1 {
 	info := &errdetails.ErrorInfo{Reason: string(class), Domain: Domain}
@@ -82,7 +98,7 @@ func details(class connector.Class, e *connector.Error) []protoadapt.MessageV1 {
 		info.Metadata[key] = value
 	}
 	if e.Code != "" {
-		set(codeKey, e.Code)
+		set(codeKey, valid(e.Code))
 	}
 	if !e.ResetAt.IsZero() {
 		set(resetKey, e.ResetAt.UTC().Format(time.RFC3339Nano))
@@ -94,14 +110,14 @@ func details(class connector.Class, e *connector.Error) []protoadapt.MessageV1 {
 	if len(e.Fields) > 0 {
 		bad := &errdetails.BadRequest{}
 		for _, f := range e.Fields {
-			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: f.Field, Description: f.Description})
+			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{Field: valid(f.Field), Description: valid(f.Description)})
 		}
 		all = append(all, bad)
 	}
 	if len(e.Help) > 0 {
 		help := &errdetails.Help{}
 		for _, h := range e.Help {
-			help.Links = append(help.Links, &errdetails.Help_Link{Description: h.Description, Url: h.URL})
+			help.Links = append(help.Links, &errdetails.Help_Link{Description: valid(h.Description), Url: valid(h.URL)})
 		}
 		all = append(all, help)
 	}
@@ -120,8 +136,13 @@ func StatusFrom(err error) (e *connector.Error, ours bool) {
 		return connector.AsError(err), false
 	}
 	e = &connector.Error{Class: classOf[st.Code()], Code: "GRPC_" + codeName(st.Code()), Message: st.Message()}
-	if e.Class == "" {
+	switch {
+	case e.Class == "":
 		e.Class = connector.ClassInternal
+	case st.Code() == codes.Unimplemented:
+		e.Code = CodeUnimplemented
+	case st.Code() == codes.ResourceExhausted && strings.Contains(st.Message(), "larger than max"): // gRPC's own bound
+		e.Class, e.Code = connector.ClassTooLarge, CodeRecordTooLarge
 	}
 	for _, d := range st.Details() {
 		switch d := d.(type) {
