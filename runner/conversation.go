@@ -45,7 +45,7 @@ func (r *outboundRun) newConversation(batches <-chan fetched, handedBack []conne
 		given: newSeqSet(), held: newSeqSet(), tickets: map[string]*openTicket{},
 	}
 	for _, t := range handedBack {
-		c.tickets[t.ID] = &openTicket{ticket: t, left: newSeqSet(t.Seqs...)}
+		c.tickets[t.ID] = newOpenTicket(t)
 		c.order = append(c.order, t.ID)
 		// Its records are the connector's already; their batches only say
 		// once more what they are.
@@ -160,8 +160,14 @@ func (c *conversation) admit(o connector.Outcomes) (connector.Outcomes, *connect
 
 // account notes what outcomes mean for tickets and for the next round.
 func (c *conversation) account(o connector.Outcomes) {
+	var delayed []int64
+	for _, x := range o.Exceptions {
+		if x.Status == connector.StatusDelayed {
+			delayed = append(delayed, o.Seqs[x.Row])
+		}
+	}
 	for _, t := range c.tickets {
-		t.left.removeSeqs(o.Seqs)
+		t.settled(o.Seqs, delayed)
 	}
 	c.progress += int64(len(o.Seqs))
 	for _, x := range o.Exceptions {

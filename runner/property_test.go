@@ -24,6 +24,7 @@ type app struct {
 	random *rand.Rand
 	writes map[string]int
 	jobs   map[string]*job
+	putOff int // times that a job was left to a later run
 }
 
 // job is asynchronous work, applied when it is submitted.
@@ -172,6 +173,32 @@ func (m *mortal) send(ctx context.Context, batch *connector.RecordBatch, stream 
 	return stream.Ticket(ctx, t)
 }
 
+// finished waits until a job is done, or until the run is to stop.
+func (m *mortal) finished(ctx context.Context, stream connector.OutboundStream) bool {
+	m.app.mu.Lock()
+	takes := time.Duration(m.app.random.IntN(3)) * time.Second
+	m.app.mu.Unlock()
+	select {
+	case <-stream.Stop():
+	case <-ctx.Done():
+	case <-time.After(takes):
+		return true
+	}
+	return false
+}
+
+// errStopped leaves a job with its ticket.
+var errStopped = connector.Errorf(connector.ClassCancelled, "STOPPED", "the run was stopped")
+
+// putOff settles the records of a job that goes on without the run.
+func putOff(ctx context.Context, seqs []int64, stream connector.OutboundStream) error {
+	o := connector.Outcomes{Seqs: seqs}
+	for row := range seqs {
+		o.Exceptions = append(o.Exceptions, connector.RowOutcome{Row: row, Status: connector.StatusDelayed, Error: errStopped})
+	}
+	return errors.Join(stream.Settle(ctx, o), errStopped)
+}
+
 // collect settles a batch of a job, in one piece or two.
 func (m *mortal) collect(ctx context.Context, t connector.Ticket, batch *connector.RecordBatch, stream connector.OutboundStream) error {
 	var id string
@@ -185,6 +212,12 @@ func (m *mortal) collect(ctx context.Context, t connector.Ticket, batch *connect
 	for _, part := range [][2]int{{0, half}, {half, len(batch.Seqs)}} {
 		if err := m.dies(); err != nil {
 			return err
+		}
+		if !m.finished(ctx, stream) {
+			m.app.mu.Lock()
+			m.app.putOff++
+			m.app.mu.Unlock()
+			return putOff(ctx, batch.Seqs[part[0]:], stream)
 		}
 		var o connector.Outcomes
 		for i := part[0]; i < part[1]; i++ {
@@ -203,8 +236,8 @@ func (m *mortal) collect(ctx context.Context, t connector.Ticket, batch *connect
 }
 
 // TestEveryRecordGetsExactlyOneOutcome sends records through a connector that
-// dies at random, on a machine that crashes at random durable steps, and runs
-// the sync again until it is through. Whatever happens, no record is written
+// dies at random, on a machine that crashes at random durable steps, is stopped
+// by its user at random moments, and runs the sync again until it is through. Whatever happens, no record is written
 // twice, none that was written is called unwritten, and each has its outcome.
 func TestEveryRecordGetsExactlyOneOutcome(t *testing.T) {
 	t.Parallel()
@@ -213,13 +246,14 @@ func TestEveryRecordGetsExactlyOneOutcome(t *testing.T) {
 		seeds = 40
 	}
 	seen := map[connector.Status]int{}
-	var resumed int
+	var resumed, putOff int
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStory(t, seed)
 			s.tell()
 			s.check()
 			resumed += s.crashes
+			putOff += s.app.putOff
 			for _, status := range s.rig.warehouse.state {
 				seen[status]++
 			}
@@ -236,6 +270,9 @@ func TestEveryRecordGetsExactlyOneOutcome(t *testing.T) {
 	}
 	if resumed == 0 {
 		t.Error("no run was ever resumed")
+	}
+	if putOff == 0 {
+		t.Error("no job was ever left to a later run")
 	}
 }
 
@@ -269,10 +306,16 @@ func (s *story) tell() {
 		}
 		s.rig.machine.reboot(crashAt, s.random.IntN(2) == 0)
 		s.rig.restart(s.T)
-		run, err := s.rig.Run(s.Context(), "out", RunOptions{})
+		ctx, cancel := s.patience(attempt)
+		run, err := s.rig.Run(ctx, "out", RunOptions{})
+		impatient := ctx.Err() != nil
+		cancel()
 		if errors.Is(err, errCrashed) {
 			s.crashes++
 			continue
+		}
+		if impatient && connector.ClassOf(err) == connector.ClassCancelled {
+			continue // stopped while it was planned
 		}
 		if err != nil {
 			s.Fatalf("attempt %d: %v", attempt, err)
@@ -288,6 +331,14 @@ func (s *story) tell() {
 		}
 	}
 	s.Fatalf("the sync is never through: %d crashes, state %v, last run %+v", s.crashes, s.rig.warehouse.state, s.rig.store.runs[len(s.rig.store.runs)-1])
+}
+
+// patience is how long the user lets an attempt go on.
+func (s *story) patience(attempt int) (context.Context, context.CancelFunc) {
+	if attempt >= 12 || s.random.IntN(2) == 0 {
+		return context.WithCancel(s.Context())
+	}
+	return context.WithTimeout(s.Context(), time.Duration(s.random.IntN(5000))*time.Millisecond)
 }
 
 func (s *story) checkCounts(run Run) {

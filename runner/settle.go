@@ -205,13 +205,13 @@ func (c *conversation) end(failure error) (roundEnd, error) {
 		}
 		var err error
 		switch {
-		case t.left.empty():
-			err = c.run.endTicket(t.ticket)
-		case t.claimed || t.ticket.State == connector.TicketPrepared:
-			err = c.run.closePrepared(t.ticket, t.left)
-		default:
+		case t.withApp():
 			end.open++
 			continue
+		case t.left.empty():
+			err = c.run.endTicket(t.ticket)
+		default:
+			err = c.run.closePrepared(t.ticket, t.left)
 		}
 		if err != nil {
 			return roundEnd{}, err

@@ -13,9 +13,56 @@ type openTicket struct {
 	ticket connector.Ticket
 	// left are the records without an outcome.
 	left *seqSet
+	// delayed are those whose outcome is DELAYED: that is the last word when the
+	// connector ends the ticket. As long as the app has the work, the ticket
+	// stays open for them, and a later outcome takes the place of this one.
+	delayed *seqSet
 	// claimed is true when the connector said DONE while records were left; it
 	// is believed when they are settled, or taken over by another ticket.
 	claimed bool
+}
+
+func newOpenTicket(ticket connector.Ticket) *openTicket {
+	return &openTicket{ticket: ticket, left: newSeqSet(ticket.Seqs...), delayed: newSeqSet()}
+}
+
+// settled notes outcomes of records, some of which the ticket may hold.
+func (t *openTicket) settled(seqs, delayed []int64) {
+	for _, seq := range delayed {
+		if t.left.has(seq) {
+			t.delayed.add(connector.SeqRange{First: seq, Last: seq})
+		}
+	}
+	t.left.removeSeqs(seqs)
+}
+
+// maySay reports whether the ticket may name these records from now on: the same
+// as before, or, until it is submitted, fewer.
+func (t *openTicket) maySay(now connector.Ticket) bool {
+	if slices.Equal(t.ticket.Seqs, now.Seqs) {
+		return true
+	}
+	had := newSeqSet(t.ticket.Seqs...)
+	return t.ticket.State == connector.TicketPrepared && !slices.ContainsFunc(now.Seqs, func(r connector.SeqRange) bool {
+		return r.Last < r.First || !had.covers(r)
+	})
+}
+
+// shrink takes the records out that the ticket no longer names.
+func (t *openTicket) shrink(seqs []connector.SeqRange) {
+	gone := newSeqSet(t.ticket.Seqs...)
+	for _, r := range seqs {
+		gone.remove(r)
+	}
+	for _, r := range gone.ranges {
+		t.left.remove(r)
+		t.delayed.remove(r)
+	}
+}
+
+// withApp reports whether the app may still have something to say.
+func (t *openTicket) withApp() bool {
+	return t.ticket.State == connector.TicketSubmitted && !t.claimed && !(t.left.empty() && t.delayed.empty())
 }
 
 var ticketOrder = map[connector.TicketState]int{
@@ -67,7 +114,7 @@ func (c *conversation) refuse(ticket connector.Ticket) *connector.Error {
 	if known != nil && order < ticketOrder[known.ticket.State] {
 		return defect("ticket %s went back from %s to %s", ticket.ID, known.ticket.State, ticket.State)
 	}
-	if known != nil && ticket.Seqs != nil && !slices.Equal(known.ticket.Seqs, ticket.Seqs) {
+	if known != nil && ticket.Seqs != nil && !known.maySay(ticket) {
 		return defect("ticket %s went from %s to %s with other records than before", ticket.ID, known.ticket.State, ticket.State)
 	}
 	if known != nil {
@@ -86,6 +133,7 @@ func (c *conversation) refuse(ticket connector.Ticket) *connector.Error {
 func (c *conversation) take(ticket connector.Ticket) {
 	known := c.tickets[ticket.ID]
 	if known != nil {
+		known.shrink(ticket.Seqs)
 		known.ticket = ticket
 		return
 	}
@@ -94,7 +142,7 @@ func (c *conversation) take(ticket connector.Ticket) {
 			other.left.remove(r)
 		}
 	}
-	c.tickets[ticket.ID] = &openTicket{ticket: ticket, left: newSeqSet(ticket.Seqs...)}
+	c.tickets[ticket.ID] = newOpenTicket(ticket)
 	c.order = append(c.order, ticket.ID)
 	c.run.update(func(r *Run) { r.Tickets++ })
 }
@@ -103,7 +151,7 @@ func (c *conversation) take(ticket connector.Ticket) {
 func (c *conversation) seqsOf(ticket connector.Ticket) []connector.SeqRange {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.tickets[ticket.ID]; known != nil {
+	if known := c.tickets[ticket.ID]; known != nil && ticket.Seqs == nil {
 		return known.ticket.Seqs
 	}
 	return ticket.Seqs
