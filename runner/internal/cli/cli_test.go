@@ -243,6 +243,23 @@ func TestAPersonIsAsked(t *testing.T) {
 	}
 }
 
+func TestWhoGivesAnswersIsAskedOnlyForWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	env, _, stderr := testEnv(t)
+	env.StdinTerminal = true
+	env.Stdin = strings.NewReader("")
+	env.ReadSecret = func() (string, error) { return "hidden", nil }
+	answers, secrets := connector.Answers{"id": {"1000.X"}}, connector.Answers{}
+	ask := (&app{env: env}).questions()
+	ask.brief = true
+	if err := ask.fill(form, answers, secrets); err != nil {
+		t.Fatal(err)
+	}
+	if answers.Get("region") != "us" || secrets.Get("secret") != "hidden" || strings.Contains(stderr.String(), "Region") {
+		t.Errorf("answers %v, asked %q", answers, stderr.String())
+	}
+}
+
 func TestOverrides(t *testing.T) {
 	t.Parallel()
 	three, hundred := 3, int64(100)

@@ -28,8 +28,8 @@ func connectionsCreate(a *app) *cobra.Command {
 	c := &createConnection{app: a}
 	cmd := &cobra.Command{
 		Use: "create CONNECTION --connector CONNECTOR", Short: "Connect to an app: answer its questions, log in, keep the connection",
-		Long: `Connect to an app. Questions that the flags do not answer are asked on a terminal;
-elsewhere the missing ones are listed. Nothing is kept unless the login works.
+		Long: `Connect to an app. On a terminal, questions are asked: all of them without flags,
+with flags the required ones that they leave open. Elsewhere those are listed. Nothing is kept unless the login works.
 
 Secrets given as NAME=VALUE can be seen in the process list; NAME=@FILE and
 NAME=env:VARIABLE cannot. A secret the form does not ask for is kept as if an
@@ -137,6 +137,7 @@ func (c *createConnection) fill(ctx context.Context, h *host, connection *runner
 		return method, err
 	}
 	ask := c.app.questions()
+	ask.brief = len(connection.Answers)+len(connection.Secrets) > 0
 	for range 2 {
 		if err := ask.fill(method.Form, connection.Answers, connection.Secrets); err != nil {
 			return method, err

@@ -14,6 +14,9 @@ import (
 type questions struct {
 	app   *app
 	lines *bufio.Reader
+	// brief asks only what is required and has no default: who gives answers on
+	// the command line knows the questions.
+	brief bool
 }
 
 func (a *app) questions() *questions {
@@ -35,7 +38,8 @@ func (q *questions) fill(form connector.Form, answers, secrets connector.Answers
 		if _, given := into[field.Name]; given || field.Kind == connector.FieldInformation || !applies(field, answers) {
 			continue
 		}
-		if q.app.env.StdinTerminal {
+		needed := field.Required && len(field.Default) == 0
+		if q.app.env.StdinTerminal && (needed || !q.brief) {
 			if err := q.ask(field, into); err != nil {
 				return err
 			}
