@@ -25,14 +25,16 @@ type authorEnd struct {
 
 	reports *reporter
 
+	asking sync.Mutex // keeps questions in the order of their messages
+
 	mu      sync.Mutex
 	nextID  int64
-	waiting map[any]chan any // of grants by id, of acks by what is acknowledged
+	waiting map[any][]chan any // of grants by id, of acks by what is acknowledged
 }
 
 func newAuthorEnd(ctx context.Context, ledger bool) *authorEnd {
 	return &authorEnd{
-		ctx: ctx, ledger: ledger, stop: make(chan connector.Stop, 1), waiting: make(map[any]chan any),
+		ctx: ctx, ledger: ledger, stop: make(chan connector.Stop, 1), waiting: make(map[any][]chan any),
 		reports: newReporter(),
 	}
 }
@@ -104,7 +106,7 @@ func (a *authorEnd) Grant(ctx context.Context, r connector.GrantRequest) (connec
 	a.mu.Unlock()
 	m, err := wire.GrantRequest(id, r)
 	if err != nil {
-		return connector.Grant{}, err
+		return connector.Grant{}, connectorBroke("a request for budget", err)
 	}
 	answer, err := a.ask(ctx, id, func() error { return a.sendGrant(m) })
 	if err != nil {
@@ -115,37 +117,58 @@ func (a *authorEnd) Grant(ctx context.Context, r connector.GrantRequest) (connec
 }
 
 // ask sends a question and waits for the answer that has the key.
+//
+// The same question may be asked again (a ticket that is prepared anew), and
+// answers come in the order of the questions. So one whose asker has gone keeps
+// its place: else its answer would be taken for that of the next.
 func (a *authorEnd) ask(ctx context.Context, key any, send func() error) (any, error) {
 	answer := make(chan any, 1)
-	a.mu.Lock()
-	a.waiting[key] = answer
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		delete(a.waiting, key)
-		a.mu.Unlock()
-	}()
-	if err := send(); err != nil {
+	if err := a.pose(key, answer, send); err != nil {
 		return nil, err
 	}
 	select {
 	case got := <-answer:
 		return got, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, connector.AsError(context.Cause(ctx))
 	case <-a.ctx.Done():
 		return nil, hostLost(a.ctx)
 	}
 }
 
+func (a *authorEnd) pose(key any, answer chan any, send func() error) error {
+	a.asking.Lock()
+	defer a.asking.Unlock()
+	a.mu.Lock()
+	a.waiting[key] = append(a.waiting[key], answer)
+	a.mu.Unlock()
+	return send() // after an error the call is over, and no answer comes
+}
+
 func (a *authorEnd) answered(key, answer any) {
 	a.mu.Lock()
-	waiting := a.waiting[key]
-	delete(a.waiting, key)
-	a.mu.Unlock()
-	if waiting != nil {
-		waiting <- answer // has room for the one answer
+	defer a.mu.Unlock()
+	queue := a.waiting[key]
+	switch len(queue) {
+	case 0: // nobody asked
+		return
+	case 1:
+		delete(a.waiting, key)
+	default:
+		a.waiting[key] = queue[1:]
 	}
+	queue[0] <- answer // has room for the one answer
+}
+
+// unsent is the error of a message that was not sent.
+func (a *authorEnd) unsent(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case a.ctx.Err() != nil:
+		return hostLost(a.ctx)
+	}
+	return undelivered(err)
 }
 
 func hostLost(ctx context.Context) *connector.Error {

@@ -20,6 +20,7 @@ import (
 const (
 	codeUnimplemented = wire.CodeUnimplemented
 	codeTooLarge      = wire.CodeRecordTooLarge
+	codeLost          = "CONNECTOR_LOST" // of a call whose connector went away
 )
 
 // fromStatus reads the error of a call. Ours is true when the connector itself
@@ -116,6 +117,10 @@ func toStatus(err error) error {
 	if !errors.As(err, &own) {
 		if _, ok := status.FromError(err); ok { // gRPC's own
 			return err
+		}
+		var violation *wire.Violation
+		if errors.As(err, &violation) { // it names the field, and no value
+			err = connectorBroke("what the connector answered", err)
 		}
 		own = connector.AsError(err)
 	}

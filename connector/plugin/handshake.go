@@ -32,6 +32,9 @@ const (
 	stall     = 60 * time.Second
 	// stopPatience is the time to end in, for a host that sets no deadline.
 	stopPatience = 30 * time.Second
+	// closePatience is how long a connector in this process may take to end
+	// calls that were cancelled; it cannot be killed.
+	closePatience = 10 * time.Second
 )
 
 // The window of batches a connector asks for ahead: four in flight keep the pipe

@@ -59,9 +59,12 @@ func (h *hostEnd) watchStop() {
 		if stop.Deadline.IsZero() {
 			stop.Deadline = time.Now().Add(stopPatience) // the contract wants one
 		}
-		if m, err := wire.Stop(stop); err == nil {
-			_ = h.sendStop(m) // a broken call shows in Recv
+		m, err := wire.Stop(stop)
+		if err != nil {
+			h.cancel(hostBroke("the request to stop", err))
+			return
 		}
+		_ = h.sendStop(m) // a broken call shows in Recv
 		timer := time.NewTimer(time.Until(stop.Deadline))
 		defer timer.Stop()
 		select {
@@ -91,7 +94,7 @@ func (h *hostEnd) grant(m *pb.GrantRequest) error {
 		g.Pool = request.Pool
 		answer, err := wire.Grant(id, g)
 		if err != nil {
-			h.cancel(err)
+			h.cancel(hostBroke("a grant", err))
 			return
 		}
 		_ = h.sendGrant(answer) // a broken call shows in Recv
@@ -127,18 +130,32 @@ func (h *hostEnd) keep(m *pb.Keep) error {
 
 // lost says why a call ended with err: what this side knows takes precedence.
 func (h *hostEnd) lost(err error) error {
-	if cause := context.Cause(h.ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
 	if errors.Is(err, io.EOF) {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector ended the call without done")
+		return connectorBreach("the connector ended the call without done")
 	}
 	e, ours := fromStatus(err)
+	if !ours && e.Class == connector.ClassCancelled {
+		h.awaitCause()
+	}
+	if cause := context.Cause(h.ctx); cause != nil {
+		return connector.AsError(cause)
+	}
 	if !ours && e.Class == connector.ClassTransient {
-		e.Code = "CONNECTOR_LOST"
+		e.Code = codeLost
 		e.Message = "the connector went away in the middle of the sync, after: " + h.dog.activity() + " (" + e.Message + ")"
 	}
 	return e
+}
+
+// awaitCause gives the sender of a message that gRPC refuses to send, which ends
+// the call, a moment to say why.
+func (h *hostEnd) awaitCause() {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	select {
+	case <-h.ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // watchdog ends a call when the connector says nothing for too long.

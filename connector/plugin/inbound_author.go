@@ -2,8 +2,7 @@ package plugin
 
 import (
 	"context"
-	"errors"
-	"io"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -23,7 +22,7 @@ func (s *server) SyncInbound(call inboundCall) error {
 	}
 	start := first.GetStart()
 	if start == nil {
-		return connector.Errorf(connector.ClassConfig, "CONTRACT", "the first message of SyncInbound is not start")
+		return hostBreach("the first message of SyncInbound is not start")
 	}
 	about, err := wire.InboundSyncFrom(start.GetSync())
 	if err != nil {
@@ -56,7 +55,7 @@ type inboundAuthor struct {
 	about connector.InboundSync
 
 	sending sync.Mutex
-	sent    map[string]bool // schemas
+	sent    map[string]*connector.Schema
 	numbers map[string]int64
 	ended   map[string]bool
 }
@@ -64,7 +63,7 @@ type inboundAuthor struct {
 func newInboundAuthor(call inboundCall, about connector.InboundSync) *inboundAuthor {
 	a := &inboundAuthor{
 		authorEnd: newAuthorEnd(call.Context(), about.KeepsLedger), call: call, about: about,
-		sent: make(map[string]bool), numbers: make(map[string]int64), ended: make(map[string]bool),
+		sent: make(map[string]*connector.Schema), numbers: make(map[string]int64), ended: make(map[string]bool),
 	}
 	a.sendUsage = func(u *pb.Usage) error {
 		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Usage{Usage: u}})
@@ -89,8 +88,8 @@ func (a *inboundAuthor) send(messages ...*pb.SyncInboundResponse) error {
 
 func (a *inboundAuthor) sendLocked(messages ...*pb.SyncInboundResponse) error {
 	for _, m := range messages {
-		if err := a.call.Send(m); err != nil {
-			return hostLost(a.ctx)
+		if err := a.unsent(a.call.Send(m)); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -100,7 +99,7 @@ func (a *inboundAuthor) sendLocked(messages ...*pb.SyncInboundResponse) error {
 func (a *inboundAuthor) receive() {
 	for {
 		m, err := a.call.Recv()
-		if errors.Is(err, io.EOF) || err != nil {
+		if err != nil { // io.EOF too: the host has no more to say
 			return
 		}
 		switch m := m.GetMessage().(type) {
@@ -123,22 +122,15 @@ type checkpointKey struct {
 func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) error {
 	parts, err := messages(batch, wire.InboundBatch)
 	if err != nil {
-		return err
+		return connectorBroke("a batch", err)
 	}
 	a.sending.Lock()
 	defer a.sending.Unlock()
 	if err := a.notEnded(batch.Stream); err != nil {
 		return err
 	}
-	if !a.sent[batch.Schema.ID] {
-		schema, err := wire.Schema(batch.Schema)
-		if err != nil {
-			return err
-		}
-		if err := a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Schema{Schema: schema}}); err != nil {
-			return err
-		}
-		a.sent[batch.Schema.ID] = true
+	if err := a.describe(batch.Schema); err != nil {
+		return err
 	}
 	for _, m := range parts {
 		if err := a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Batch{Batch: m}}); err != nil {
@@ -148,8 +140,30 @@ func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) 
 	return nil
 }
 
+// describe sends a schema that is new. It is called with the lock held.
+func (a *inboundAuthor) describe(schema *connector.Schema) error {
+	known := a.sent[schema.ID]
+	switch {
+	case known == schema:
+		return nil
+	case known != nil && slices.Equal(known.Columns, schema.Columns):
+		return nil
+	case known != nil:
+		return connectorBreach("the columns of the schema %q changed; other columns are another schema", schema.ID)
+	}
+	m, err := wire.Schema(schema)
+	if err != nil {
+		return connectorBroke("a schema", err)
+	}
+	a.sent[schema.ID] = schema
+	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Schema{Schema: m}})
+}
+
 // notEnded is called with the lock held.
 func (a *inboundAuthor) notEnded(stream string) error {
+	if !slices.ContainsFunc(a.about.Streams, func(s connector.StreamSelection) bool { return s.Name == stream }) {
+		return connectorBreach("the connector sent the stream %q, which was not selected", stream)
+	}
 	if a.ended[stream] {
 		return connector.Errorf(connector.ClassInternal, "STREAM_ENDED", "the connector went on with the stream %s after its end", stream)
 	}
@@ -160,7 +174,7 @@ func (a *inboundAuthor) notEnded(stream string) error {
 func (a *inboundAuthor) Delete(_ context.Context, tombstones connector.Tombstones) error {
 	m, err := wire.Tombstones(tombstones)
 	if err != nil {
-		return err
+		return connectorBroke("a message of tombstones", err)
 	}
 	a.sending.Lock()
 	defer a.sending.Unlock()
@@ -172,15 +186,7 @@ func (a *inboundAuthor) Delete(_ context.Context, tombstones connector.Tombstone
 
 // Checkpoint sends a checkpoint, and waits for its ack where the host sends them.
 func (a *inboundAuthor) Checkpoint(ctx context.Context, checkpoint connector.Checkpoint) error {
-	a.sending.Lock()
-	err := a.notEnded(checkpoint.Stream)
-	a.numbers[checkpoint.Stream]++
-	number := a.numbers[checkpoint.Stream]
-	a.sending.Unlock()
-	if err != nil {
-		return err
-	}
-	m, err := wire.Checkpoint(checkpoint, number)
+	m, err := a.numbered(checkpoint)
 	if err != nil {
 		return err
 	}
@@ -190,15 +196,30 @@ func (a *inboundAuthor) Checkpoint(ctx context.Context, checkpoint connector.Che
 	if !a.about.AcksCheckpoints {
 		return send()
 	}
-	_, err = a.ask(ctx, checkpointKey{checkpoint.Stream, number}, send)
+	_, err = a.ask(ctx, checkpointKey{m.GetStream(), m.GetNumber()}, send)
 	return err
+}
+
+// numbered makes the message of a checkpoint. Only one that can be sent counts.
+func (a *inboundAuthor) numbered(checkpoint connector.Checkpoint) (*pb.Checkpoint, error) {
+	a.sending.Lock()
+	defer a.sending.Unlock()
+	if err := a.notEnded(checkpoint.Stream); err != nil {
+		return nil, err
+	}
+	m, err := wire.Checkpoint(checkpoint, a.numbers[checkpoint.Stream]+1)
+	if err != nil {
+		return nil, connectorBroke("a checkpoint", err)
+	}
+	a.numbers[checkpoint.Stream]++
+	return m, nil
 }
 
 // Done ends a stream.
 func (a *inboundAuthor) Done(_ context.Context, done connector.StreamDone) error {
 	m, err := wire.StreamDone(done)
 	if err != nil {
-		return err
+		return connectorBroke("the end of a stream", err)
 	}
 	a.sending.Lock()
 	defer a.sending.Unlock()

@@ -17,7 +17,7 @@ import (
 func (s *session) SyncInbound(ctx context.Context, about connector.InboundSync, stream connector.InboundStream) error {
 	start, err := wire.InboundSync(about)
 	if err != nil {
-		return err
+		return hostBroke("what the sync is about", err)
 	}
 	end := newHostEnd(ctx, stream)
 	defer end.end()
@@ -89,11 +89,11 @@ func (h *inboundHost) receive() error {
 func (h *inboundHost) finish(done *pb.InboundDone) error {
 	for name, s := range h.streams {
 		if !s.ended {
-			return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector is done without having ended the stream %s; %d of its rows came without a state and are dropped", name, s.pending)
+			return connectorBreach("the connector is done without having ended the stream %s; %d of its rows came without a state and are dropped", name, s.pending)
 		}
 	}
 	if int(done.GetStreams()) != len(h.streams) {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector says it ended %d streams of %d", done.GetStreams(), len(h.streams))
+		return connectorBreach("the connector says it ended %d streams of %d", done.GetStreams(), len(h.streams))
 	}
 	h.dog.wait()
 	_, err := h.call.Recv()
@@ -102,7 +102,7 @@ func (h *inboundHost) finish(done *pb.InboundDone) error {
 		return nil
 	}
 	if err == nil {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on after done")
+		return connectorBreach("the connector went on after done")
 	}
 	return h.lost(err)
 }
@@ -110,11 +110,7 @@ func (h *inboundHost) finish(done *pb.InboundDone) error {
 func (h *inboundHost) handle(m *pb.SyncInboundResponse) error {
 	switch m := m.GetMessage().(type) {
 	case *pb.SyncInboundResponse_Schema:
-		schema, err := wire.SchemaFrom(m.Schema)
-		if err == nil {
-			h.schemas[schema.ID] = schema
-		}
-		return connectorBroke("a schema", err)
+		return h.schema(m.Schema)
 	case *pb.SyncInboundResponse_Batch:
 		return h.batch(m.Batch)
 	case *pb.SyncInboundResponse_Tombstones:
@@ -132,17 +128,29 @@ func (h *inboundHost) handle(m *pb.SyncInboundResponse) error {
 	case *pb.SyncInboundResponse_Keep:
 		return h.keep(m.Keep)
 	}
-	return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent an unknown message in SyncInbound: %T", m.GetMessage())
+	return connectorBreach("the connector sent an unknown message in SyncInbound: %T", m.GetMessage())
+}
+
+func (h *inboundHost) schema(m *pb.Schema) error {
+	schema, err := wire.SchemaFrom(m)
+	if err != nil {
+		return connectorBroke("a schema", err)
+	}
+	if h.schemas[schema.ID] != nil {
+		return connectorBreach("the schema %q came twice; schemas are immutable", schema.ID)
+	}
+	h.schemas[schema.ID] = schema
+	return nil
 }
 
 // laws returns a selected stream that has not ended.
 func (h *inboundHost) laws(stream string) (*streamLaws, error) {
 	s := h.streams[stream]
 	if s == nil {
-		return nil, connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent the stream %q, which was not selected", stream)
+		return nil, connectorBreach("the connector sent the stream %q, which was not selected", stream)
 	}
 	if s.ended {
-		return nil, connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on with the stream %s after its end", stream)
+		return nil, connectorBreach("the connector went on with the stream %s after its end", stream)
 	}
 	return s, nil
 }
@@ -154,7 +162,7 @@ func (h *inboundHost) batch(m *pb.RecordBatch) error {
 	}
 	schema := h.schemas[m.GetSchemaId()]
 	if schema == nil {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "a batch of %s came before its schema %q", m.GetStream(), m.GetSchemaId())
+		return connectorBreach("a batch of %s came before its schema %q", m.GetStream(), m.GetSchemaId())
 	}
 	batch, err := wire.InboundBatchFrom(m, schema)
 	if err != nil {
@@ -187,7 +195,7 @@ func (h *inboundHost) checkpoint(m *pb.Checkpoint) error {
 		return err
 	}
 	if s.number++; number != s.number {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "checkpoint %d of %s came where %d was due", number, c.Stream, s.number)
+		return connectorBreach("checkpoint %d of %s came where %d was due", number, c.Stream, s.number)
 	}
 	if err := h.stream.Checkpoint(h.ctx, c); err != nil {
 		return err
@@ -216,7 +224,7 @@ func (h *inboundHost) streamDone(m *pb.StreamDone) error {
 		return err
 	}
 	if d.Error == nil && d.State == "" && s.pending > 0 {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the stream %s ended without a state after %d rows", d.Stream, s.pending)
+		return connectorBreach("the stream %s ended without a state after %d rows", d.Stream, s.pending)
 	}
 	s.ended, s.pending = true, 0
 	return h.stream.Done(h.ctx, d)

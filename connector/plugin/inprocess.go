@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -33,8 +34,17 @@ func InProcess(c connector.Connector) (*Process, error) {
 	}
 	return &Process{client: pb.NewConnectorServiceClient(conn), close: func() error {
 		err := conn.Close()
-		server.Stop()
-		serving.Wait()
+		stopped := make(chan struct{})
+		go func() { server.Stop(); close(stopped) }()
+		timer := time.NewTimer(closePatience)
+		defer timer.Stop()
+		select {
+		case <-stopped:
+			serving.Wait()
+		case <-timer.C:
+			err = errors.Join(err, connector.Errorf(connector.ClassInternal, "CLOSE_IGNORED",
+				"the connector goes on with a call that was cancelled %v ago", closePatience))
+		}
 		return errors.Join(err, impl.sessions.close())
 	}}, nil
 }

@@ -40,7 +40,8 @@ func (l *outboundLaws) take(b *connector.RecordBatch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seq, ok := l.open.add(b.Seqs); !ok {
-		return l.broken("DUPLICATE_SEQ", "the host sent record %d twice", seq)
+		l.breach = hostBreach("record %d came twice, and is not settled yet", seq)
+		return l.breach
 	}
 	l.taken += int64(b.Rows)
 	return nil

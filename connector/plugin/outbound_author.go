@@ -16,13 +16,6 @@ import (
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
 )
 
-// Outcomes are sent in messages of at most so many records, and of about so
-// many bytes, to stay far below the bound of a message.
-const (
-	outcomeRows  = 10_000
-	outcomeBytes = 2 << 20
-)
-
 type outboundCall = grpc.BidiStreamingServer[pb.SyncOutboundRequest, pb.SyncOutboundResponse]
 
 // SyncOutbound runs the connector's SyncOutbound over a call.
@@ -33,7 +26,7 @@ func (s *server) SyncOutbound(call outboundCall) error {
 	}
 	start := first.GetStart()
 	if start == nil {
-		return connector.Errorf(connector.ClassConfig, "CONTRACT", "the first message of SyncOutbound is not start")
+		return hostBreach("the first message of SyncOutbound is not start")
 	}
 	about, err := wire.OutboundSyncFrom(start.GetSync())
 	if err != nil {
@@ -70,7 +63,8 @@ type outboundAuthor struct {
 
 	batches chan *connector.RecordBatch // closed at the end of records
 	schemas map[string]*connector.Schema
-	failed  chan struct{} // closed when receiving failed
+	returns map[string]bool // tickets handed back; true when their records ended
+	failed  chan struct{}   // closed when receiving failed
 	failure error
 
 	laws *outboundLaws
@@ -83,10 +77,12 @@ type outboundAuthor struct {
 func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboundAuthor {
 	a := &outboundAuthor{
 		authorEnd: newAuthorEnd(call.Context(), about.KeepsLedger), call: call, about: about,
-		// Ends of tickets take room too; there are no more of them than batches
-		// and announced tickets.
-		batches: make(chan *connector.RecordBatch, 2*window+len(about.Tickets)), schemas: make(map[string]*connector.Schema),
-		failed: make(chan struct{}), laws: newOutboundLaws(about.Tickets),
+		// The end of each handed-back ticket takes room too.
+		batches: make(chan *connector.RecordBatch, window+len(about.Tickets)), schemas: make(map[string]*connector.Schema),
+		returns: make(map[string]bool), failed: make(chan struct{}), laws: newOutboundLaws(about.Tickets),
+	}
+	for _, t := range about.Tickets {
+		a.returns[t.ID] = false
 	}
 	a.sendUsage = func(u *pb.Usage) error {
 		return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Usage{Usage: u}})
@@ -106,11 +102,7 @@ func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboun
 func (a *outboundAuthor) send(m *pb.SyncOutboundResponse) error {
 	a.sending.Lock()
 	defer a.sending.Unlock()
-	err := a.call.Send(m)
-	if err != nil && a.ctx.Err() != nil {
-		return hostLost(a.ctx)
-	}
-	return err
+	return a.unsent(a.call.Send(m))
 }
 
 // receive does nothing but receive. Batches the connector did not ask for (a
@@ -131,7 +123,7 @@ func (a *outboundAuthor) receiveAll() error {
 		switch {
 		case errors.Is(err, io.EOF): // the host has no more to say
 			if !ended {
-				return connector.Errorf(connector.ClassConfig, "CONTRACT", "the host closed the stream without end_of_records")
+				return hostBreach("the host closed the stream without end_of_records")
 			}
 			return nil
 		case err != nil:
@@ -151,24 +143,18 @@ func (a *outboundAuthor) receiveAll() error {
 func (a *outboundAuthor) take(m *pb.SyncOutboundRequest, ended bool) error {
 	switch m := m.GetMessage().(type) {
 	case *pb.SyncOutboundRequest_Schema:
-		s, err := wire.SchemaFrom(m.Schema)
-		if err != nil {
-			return hostBroke("a schema", err)
-		}
-		a.schemas[s.ID] = s
-		return nil
+		return a.schema(m.Schema)
 	case *pb.SyncOutboundRequest_Batch:
 		schema := a.schemas[m.Batch.GetSchemaId()]
 		if schema == nil || ended {
-			return connector.Errorf(connector.ClassConfig, "CONTRACT", "a batch came before its schema %q, or after end_of_records", m.Batch.GetSchemaId())
+			return hostBreach("a batch came before its schema %q, or after end_of_records", m.Batch.GetSchemaId())
 		}
 		return a.batch(m.Batch, schema)
 	case *pb.SyncOutboundRequest_TicketRecordsEnd:
 		if ended {
-			return connector.Errorf(connector.ClassConfig, "CONTRACT", "ticket_records_end came after end_of_records")
+			return hostBreach("ticket_records_end came after end_of_records")
 		}
-		// An empty batch is how the vocabulary says it.
-		return a.queue(&connector.RecordBatch{Ticket: m.TicketRecordsEnd.GetTicketId()})
+		return a.ticketEnd(m.TicketRecordsEnd.GetTicketId())
 	case *pb.SyncOutboundRequest_TicketAck:
 		id, state, err := wire.TicketAckFrom(m.TicketAck)
 		if err == nil {
@@ -182,7 +168,28 @@ func (a *outboundAuthor) take(m *pb.SyncOutboundRequest, ended bool) error {
 		a.stopped(m.Stop)
 		return nil
 	}
-	return connector.Errorf(connector.ClassConfig, "CONTRACT", "an unknown or misplaced message in SyncOutbound: %T", m.GetMessage())
+	return hostBreach("an unknown or misplaced message in SyncOutbound: %T", m.GetMessage())
+}
+
+func (a *outboundAuthor) schema(m *pb.Schema) error {
+	s, err := wire.SchemaFrom(m)
+	if err != nil {
+		return hostBroke("a schema", err)
+	}
+	if a.schemas[s.ID] != nil {
+		return hostBreach("the schema %q came twice; schemas are immutable", s.ID)
+	}
+	a.schemas[s.ID] = s
+	return nil
+}
+
+// ticketEnd queues an empty batch, which is how the vocabulary says it.
+func (a *outboundAuthor) ticketEnd(id string) error {
+	if ended, announced := a.returns[id]; ended || !announced {
+		return hostBreach("ticket_records_end came twice for ticket %q, or for one that was not handed back", id)
+	}
+	a.returns[id] = true
+	return a.queue(&connector.RecordBatch{Ticket: id})
 }
 
 // batch queues a batch that was asked for. A host that keeps neither tickets nor
@@ -192,9 +199,12 @@ func (a *outboundAuthor) batch(m *pb.RecordBatch, schema *connector.Schema) erro
 	if err != nil {
 		return hostBroke("a batch", err)
 	}
+	if a.returns[batch.Ticket] {
+		return hostBreach("records of ticket %s came after their end", batch.Ticket)
+	}
 	received := a.received.Add(1)
 	if received > a.asked.Load() && (a.about.KeepsTickets || a.about.KeepsLedger) {
-		return connector.Errorf(connector.ClassConfig, "CONTRACT", "the host sent batch %d, but %d were asked for", received, a.asked.Load())
+		return hostBreach("the host sent batch %d, but %d were asked for", received, a.asked.Load())
 	}
 	if size := int64(proto.Size(m)); size > a.largest.Load() {
 		a.largest.Store(size)
@@ -237,7 +247,7 @@ func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, erro
 	case <-a.failed:
 		return nil, a.failure
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, connector.AsError(context.Cause(ctx))
 	case <-a.ctx.Done():
 		return nil, hostLost(a.ctx)
 	}
@@ -252,7 +262,10 @@ func (a *outboundAuthor) hand(batch *connector.RecordBatch, ok bool) (*connector
 		return batch, nil
 	}
 	a.handed.Add(1)
-	return batch, a.laws.take(batch)
+	if err := a.laws.take(batch); err != nil {
+		return nil, err
+	}
+	return batch, nil
 }
 
 // demand asks for batches when half of the window, or all of it, is free.
@@ -277,7 +290,7 @@ func (a *outboundAuthor) Settle(_ context.Context, outcomes connector.Outcomes) 
 	for _, part := range splitOutcomes(outcomes) {
 		m, err := wire.Outcomes(part)
 		if err != nil {
-			return wire.Refuse(connector.ClassInternal, "a message of outcomes", err)
+			return connectorBroke("a message of outcomes", err)
 		}
 		if err := a.laws.settle(part.Seqs); err != nil {
 			return err
@@ -287,42 +300,6 @@ func (a *outboundAuthor) Settle(_ context.Context, outcomes connector.Outcomes) 
 		}
 	}
 	return nil
-}
-
-// splitOutcomes cuts outcomes into parts of bounded size.
-func splitOutcomes(o connector.Outcomes) []connector.Outcomes {
-	var parts []connector.Outcomes
-	next := 0 // exception
-	for from := 0; from < len(o.Seqs); {
-		to, bytes := from, 0
-		var part connector.Outcomes
-		for to < len(o.Seqs) && to-from < outcomeRows && bytes < outcomeBytes {
-			if len(o.AppIdentifiers) > 0 {
-				bytes += len(o.AppIdentifiers[to])
-			}
-			if next < len(o.Exceptions) && o.Exceptions[next].Row == to {
-				e := o.Exceptions[next]
-				e.Row = to - from
-				part.Exceptions = append(part.Exceptions, e)
-				bytes += len(e.Detail) + 200
-				if e.Error != nil {
-					bytes += len(e.Error.Message)
-				}
-				next++
-			}
-			to++
-		}
-		part.Seqs = o.Seqs[from:to]
-		if len(o.AppIdentifiers) > 0 {
-			part.AppIdentifiers = o.AppIdentifiers[from:to]
-		}
-		parts = append(parts, part)
-		from = to
-	}
-	if next < len(o.Exceptions) { // out of order or out of range: let the converter say so
-		return []connector.Outcomes{o}
-	}
-	return parts
 }
 
 // ackKey names what an ack acknowledges.
@@ -335,7 +312,7 @@ type ackKey struct {
 func (a *outboundAuthor) Ticket(ctx context.Context, ticket connector.Ticket) error {
 	m, err := wire.Ticket(ticket)
 	if err != nil {
-		return wire.Refuse(connector.ClassInternal, "a ticket", err)
+		return connectorBroke("a ticket", err)
 	}
 	if err := a.laws.ticket(ticket); err != nil {
 		return err

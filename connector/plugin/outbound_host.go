@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -17,7 +19,7 @@ import (
 func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync, stream connector.OutboundStream) error {
 	start, err := wire.OutboundSync(about)
 	if err != nil {
-		return err
+		return hostBroke("what the sync is about", err)
 	}
 	end := newHostEnd(ctx, stream)
 	defer end.end()
@@ -26,11 +28,8 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 		return end.lost(err)
 	}
 	h := &outboundHost{
-		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, demand: make(chan int32, 64),
-		schemas: make(map[string]*connector.Schema), unmet: make(map[string]bool),
-	}
-	for _, t := range about.Tickets {
-		h.unmet[t.ID] = true
+		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, fresh: make(chan struct{}, 1),
+		schemas: make(map[string]*connector.Schema), tickets: about.Tickets, ended: make(map[string]bool),
 	}
 	h.sendGrant = func(g *pb.Grant) error {
 		return h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Grant{Grant: g}})
@@ -54,14 +53,15 @@ type outboundHost struct {
 	keepsTickets bool
 
 	sending sync.Mutex
-	demand  chan int32
+	demand  atomic.Int64  // batches asked for, not sent yet
+	fresh   chan struct{} // has room for one: demand grew
 	settled int64
 
 	// Of the feeding goroutine.
-	asked   int32
 	schemas map[string]*connector.Schema
-	ticket  string          // of the last batch
-	unmet   map[string]bool // tickets of which no end was sent
+	ticket  string // of the last batch
+	tickets []connector.Ticket
+	ended   map[string]bool // tickets of which the end was sent
 }
 
 func (h *outboundHost) send(m *pb.SyncOutboundRequest) error {
@@ -94,10 +94,9 @@ func (h *outboundHost) feed() {
 
 // waitAsked waits until the connector has room for a batch.
 func (h *outboundHost) waitAsked() error {
-	for h.asked == 0 {
+	for h.demand.Load() == 0 {
 		select {
-		case n := <-h.demand:
-			h.asked += n
+		case <-h.fresh:
 		case <-h.done:
 			return &sendError{errOver}
 		case <-h.ctx.Done():
@@ -123,52 +122,39 @@ func (h *outboundHost) feedFailed(err error) {
 type sendError struct{ error }
 
 func (h *outboundHost) sendOrMark(m *pb.SyncOutboundRequest) error {
-	if err := h.send(m); err != nil {
+	err := h.send(m)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.EOF), h.ctx.Err() != nil: // Recv has the reason
 		return &sendError{err}
 	}
-	return nil
+	return undelivered(err)
 }
 
 func (h *outboundHost) sendBatch(batch *connector.RecordBatch) error {
-	if h.ticket != "" && h.ticket != batch.Ticket {
-		if err := h.endTicket(h.ticket); err != nil {
-			return err
-		}
+	if batch == nil {
+		return hostBreach("the host returned no batch, and no error")
 	}
-	h.ticket = batch.Ticket
-	if batch.Ticket == "" {
-		if err := h.endUnmet(); err != nil {
-			return err
+	if err := h.turn(batch.Ticket); err != nil || batch.Rows == 0 {
+		if err == nil && batch.Ticket != "" { // says that these were all
+			h.ticket = ""
+			err = h.endTicket(batch.Ticket)
 		}
+		return err
 	}
-	if batch.Rows == 0 {
-		if batch.Ticket == "" {
-			return nil
-		}
-		h.ticket = ""
-		return h.endTicket(batch.Ticket)
-	}
-	if h.schemas[batch.Schema.ID] != batch.Schema {
-		if h.schemas[batch.Schema.ID] == nil {
-			schema, err := wire.Schema(batch.Schema)
-			if err != nil {
-				return err
-			}
-			if err := h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Schema{Schema: schema}}); err != nil {
-				return err
-			}
-		}
-		h.schemas[batch.Schema.ID] = batch.Schema
+	if err := h.describe(batch.Schema); err != nil {
+		return err
 	}
 	parts, err := messages(batch, wire.OutboundBatch)
 	if err != nil {
-		return err
+		return hostBroke("a batch", err)
 	}
 	for _, m := range parts {
 		if err := h.waitAsked(); err != nil {
 			return err
 		}
-		h.asked--
+		h.demand.Add(-1)
 		if err := h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Batch{Batch: m}}); err != nil {
 			return err
 		}
@@ -176,28 +162,74 @@ func (h *outboundHost) sendBatch(batch *connector.RecordBatch) error {
 	return nil
 }
 
-func (h *outboundHost) endTicket(id string) error {
-	delete(h.unmet, id)
-	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_TicketRecordsEnd{TicketRecordsEnd: &pb.TicketRecordsEnd{TicketId: id}}})
-}
-
-// endUnmet ends the tickets of which no record was handed back.
-func (h *outboundHost) endUnmet() error {
-	for id := range h.unmet {
-		if err := h.endTicket(id); err != nil {
+// turn goes over to the records of another ticket, or to fresh ones for "",
+// after the end of those before.
+func (h *outboundHost) turn(ticket string) error {
+	last := h.ticket
+	if ticket == last && ticket != "" {
+		return nil
+	}
+	h.ticket = ticket
+	if last != "" {
+		if err := h.endTicket(last); err != nil {
 			return err
 		}
+	}
+	switch {
+	case ticket == "":
+		return h.endTickets()
+	case h.ended[ticket]:
+		return hostBreach("records of ticket %s came after their end, or after fresh ones", ticket)
+	case !slices.ContainsFunc(h.tickets, func(t connector.Ticket) bool { return t.ID == ticket }):
+		return hostBreach("records came of ticket %s, which was not announced", ticket)
 	}
 	return nil
 }
 
-func (h *outboundHost) endRecords() error {
-	if h.ticket != "" {
-		if err := h.endTicket(h.ticket); err != nil {
+// describe sends a schema that is new.
+func (h *outboundHost) describe(schema *connector.Schema) error {
+	if schema == nil {
+		return hostBreach("a batch came without its schema")
+	}
+	known := h.schemas[schema.ID]
+	switch {
+	case known == schema:
+		return nil
+	case known != nil && slices.Equal(known.Columns, schema.Columns):
+		return nil
+	case known != nil:
+		return hostBreach("the columns of the schema %q changed; other columns are another schema", schema.ID)
+	}
+	m, err := wire.Schema(schema)
+	if err != nil {
+		return hostBroke("a schema", err)
+	}
+	h.schemas[schema.ID] = schema
+	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Schema{Schema: m}})
+}
+
+// endTicket ends the records of a ticket, once.
+func (h *outboundHost) endTicket(id string) error {
+	if h.ended[id] {
+		return nil
+	}
+	h.ended[id] = true
+	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_TicketRecordsEnd{TicketRecordsEnd: &pb.TicketRecordsEnd{TicketId: id}}})
+}
+
+// endTickets ends all of them, also those of which no record was left.
+func (h *outboundHost) endTickets() error {
+	for _, t := range h.tickets {
+		if err := h.endTicket(t.ID); err != nil {
 			return err
 		}
 	}
-	if err := h.endUnmet(); err != nil {
+	h.tickets = nil
+	return nil
+}
+
+func (h *outboundHost) endRecords() error {
+	if err := h.turn(""); err != nil {
 		return err
 	}
 	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_EndOfRecords{EndOfRecords: &pb.EndOfRecords{}}})
@@ -225,7 +257,7 @@ func (h *outboundHost) receive() error {
 // finish checks the count and waits for the end of the call.
 func (h *outboundHost) finish(done *pb.OutboundDone) error {
 	if done.GetSettled() != h.settled {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector says it settled %d records; outcomes of %d arrived", done.GetSettled(), h.settled)
+		return connectorBreach("the connector says it settled %d records; outcomes of %d arrived", done.GetSettled(), h.settled)
 	}
 	h.dog.wait()
 	_, err := h.call.Recv()
@@ -234,7 +266,7 @@ func (h *outboundHost) finish(done *pb.OutboundDone) error {
 		return nil
 	}
 	if err == nil {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector went on after done")
+		return connectorBreach("the connector went on after done")
 	}
 	return h.lost(err)
 }
@@ -261,19 +293,19 @@ func (h *outboundHost) handle(m *pb.SyncOutboundResponse) error {
 	case *pb.SyncOutboundResponse_Keep:
 		return h.keep(m.Keep)
 	}
-	return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector sent an unknown message in SyncOutbound: %T", m.GetMessage())
+	return connectorBreach("the connector sent an unknown message in SyncOutbound: %T", m.GetMessage())
 }
 
 func (h *outboundHost) demanded(n int32) error {
 	if n < 1 || n > 1000 {
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector asked for %d batches, not 1 to 1,000", n)
+		return connectorBreach("the connector asked for %d batches, not 1 to 1,000", n)
 	}
+	h.demand.Add(int64(n))
 	select {
-	case h.demand <- n:
-		return nil
-	default:
-		return connector.Errorf(connector.ClassInternal, "CONTRACT", "the connector asks for batches faster than it takes them")
+	case h.fresh <- struct{}{}:
+	default: // it is known already that there is more
 	}
+	return nil
 }
 
 // ticketed makes a ticket durable before acknowledging it. The ack is sent

@@ -63,7 +63,7 @@ func (p *Process) Manifest(ctx context.Context) (connector.Manifest, error) {
 func (p *Process) ConnectionForm(ctx context.Context, answers connector.Answers) (connector.ConnectionForm, error) {
 	list, err := wire.Answers("answers", answers)
 	if err != nil {
-		return connector.ConnectionForm{}, err
+		return connector.ConnectionForm{}, hostBroke("the answers", err)
 	}
 	r, err := p.client.ConnectionForm(ctx, &pb.ConnectionFormRequest{Answers: list}, callOptions()...)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *Process) NetworkAddresses(ctx context.Context, connection connector.Con
 	connection.Secrets = nil
 	c, err := wire.Connection(connection)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("the connection", err)
 	}
 	r, err := p.client.NetworkAddresses(ctx, &pb.NetworkAddressesRequest{Connection: c}, callOptions()...)
 	if err != nil {
@@ -95,7 +95,7 @@ func (p *Process) NetworkAddresses(ctx context.Context, connection connector.Con
 func (p *Process) Open(_ context.Context, connection connector.Connection) (connector.Session, error) {
 	c, err := wire.Connection(connection)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("the connection", err)
 	}
 	return &session{client: p.client, connection: c}, nil
 }
@@ -130,25 +130,19 @@ func call[Q, P, R any](ctx context.Context, method func(context.Context, Q, ...g
 
 // failed is the error of a call.
 func failed(err error) error {
-	e, _ := fromStatus(err)
+	e, ours := fromStatus(err)
+	if !ours && e.Class == connector.ClassTransient {
+		e.Code, e.Message = codeLost, "the connector went away ("+e.Message+")"
+	}
 	return e
 }
 
-// connectorBroke says that what the connector sent breaks the contract.
-func connectorBroke(what string, err error) error {
-	return wire.Refuse(connector.ClassInternal, what, err)
-}
-
 func (s *session) Connect(ctx context.Context, authorization connector.Authorization) (connector.Connected, error) {
-	request := &pb.ConnectRequest{Connection: s.connection}
-	if authorization.Code != "" {
-		a, err := wire.Authorization(authorization)
-		if err != nil {
-			return connector.Connected{}, err
-		}
-		request.Authorization = a
+	a, err := wire.Authorization(authorization)
+	if err != nil {
+		return connector.Connected{}, hostBroke("the authorization", err)
 	}
-	return call(ctx, s.client.Connect, request, wire.ConnectedFrom)
+	return call(ctx, s.client.Connect, &pb.ConnectRequest{Connection: s.connection, Authorization: a}, wire.ConnectedFrom)
 }
 
 func (s *session) Limits(ctx context.Context) (connector.Limits, error) {
@@ -160,7 +154,7 @@ func (s *session) Limits(ctx context.Context) (connector.Limits, error) {
 func (s *session) OutboundForm(ctx context.Context, r connector.FormRequest) (connector.Form, error) {
 	request, err := wire.OutboundFormRequest(s.connection, r)
 	if err != nil {
-		return connector.Form{}, err
+		return connector.Form{}, hostBroke("the request", err)
 	}
 	return call(ctx, s.client.OutboundConfigurationForm, request, func(r *pb.OutboundConfigurationFormResponse) (connector.Form, error) {
 		return wire.FormFrom(r.GetForm())
@@ -170,7 +164,7 @@ func (s *session) OutboundForm(ctx context.Context, r connector.FormRequest) (co
 func (s *session) InboundForm(ctx context.Context, r connector.FormRequest) (connector.Form, error) {
 	request, err := wire.InboundFormRequest(s.connection, r)
 	if err != nil {
-		return connector.Form{}, err
+		return connector.Form{}, hostBroke("the request", err)
 	}
 	return call(ctx, s.client.InboundConfigurationForm, request, func(r *pb.InboundConfigurationFormResponse) (connector.Form, error) {
 		return wire.InboundFormFrom(r.GetForm())
@@ -180,7 +174,7 @@ func (s *session) InboundForm(ctx context.Context, r connector.FormRequest) (con
 func (s *session) Options(ctx context.Context, r connector.OptionsRequest) (connector.OptionsPage, error) {
 	request, err := wire.OptionsRequest(s.connection, r)
 	if err != nil {
-		return connector.OptionsPage{}, err
+		return connector.OptionsPage{}, hostBroke("the request", err)
 	}
 	return call(ctx, s.client.FormOptions, request, wire.OptionsPageFrom)
 }
@@ -188,15 +182,15 @@ func (s *session) Options(ctx context.Context, r connector.OptionsRequest) (conn
 func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundSync, batch *connector.RecordBatch) ([]connector.RowOutcome, error) {
 	sync, err := wire.OutboundSync(about)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("what the sync is about", err)
 	}
 	schema, err := wire.Schema(batch.Schema)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("the schema", err)
 	}
 	records, err := wire.OutboundBatch(batch)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("the batch", err)
 	}
 	request := &pb.ValidateRecordsRequest{Connection: s.connection, Sync: sync, Schema: schema, Batch: records}
 	return call(ctx, s.client.ValidateRecords, request, func(r *pb.ValidateRecordsResponse) ([]connector.RowOutcome, error) {
@@ -207,7 +201,7 @@ func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundS
 func (s *session) Streams(ctx context.Context, query connector.StreamQuery) ([]connector.Stream, error) {
 	request, err := wire.StreamQuery(s.connection, query)
 	if err != nil {
-		return nil, err
+		return nil, hostBroke("the request", err)
 	}
 	return call(ctx, s.client.StreamList, request, func(r *pb.StreamListResponse) ([]connector.Stream, error) {
 		return wire.StreamsFrom(r, query.Names)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/internal/wire"
 )
 
 // reporter gathers reports and sends them from a goroutine of its own, so that
@@ -34,8 +35,13 @@ func newReporter() *reporter {
 func (r *reporter) add(report connector.Report) {
 	r.mu.Lock()
 	if p := report.Progress; p != nil {
-		r.latest = *p
-		r.progress[p.Stream] = *p
+		// One that cannot be sent must not silence those that are repeated.
+		if _, err := wire.Progress(*p); err != nil {
+			dropped("progress", err)
+		} else {
+			r.latest = *p
+			r.progress[p.Stream] = *p
+		}
 	}
 	for _, u := range report.Usage {
 		r.spend(u)

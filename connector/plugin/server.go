@@ -68,13 +68,6 @@ func with[T, R any](ctx context.Context, s *server, c *pb.Connection, use func(T
 	return use(capable)
 }
 
-// hostBroke says that a request breaks the contract.
-func hostBroke(what string, err error) error { return wire.Refuse(connector.ClassConfig, what, err) }
-
-func unimplemented() *connector.Error {
-	return connector.Errorf(connector.ClassConfig, "UNIMPLEMENTED", "the connector does not have this capability; its manifest says which it has")
-}
-
 func (s *server) Connect(ctx context.Context, r *pb.ConnectRequest) (*pb.ConnectResponse, error) {
 	authorization, err := wire.AuthorizationFrom(r.GetAuthorization())
 	if err != nil {
@@ -104,12 +97,12 @@ func (s *server) ApiLimits(ctx context.Context, r *pb.ApiLimitsRequest) (*pb.Api
 }
 
 func (s *server) OutboundConfigurationForm(ctx context.Context, r *pb.OutboundConfigurationFormRequest) (*pb.OutboundConfigurationFormResponse, error) {
-	answers, err := wire.AnswersFrom("answers", r.GetAnswers())
+	request, err := wire.OutboundFormRequestFrom(r)
 	if err != nil {
 		return nil, hostBroke("the request", err)
 	}
 	return with(ctx, s, r.GetConnection(), func(out connector.Outbound) (*pb.OutboundConfigurationFormResponse, error) {
-		form, err := out.OutboundForm(ctx, connector.FormRequest{Strategy: r.GetStrategy(), Answers: answers})
+		form, err := out.OutboundForm(ctx, request)
 		if err != nil {
 			return nil, err
 		}
@@ -119,12 +112,12 @@ func (s *server) OutboundConfigurationForm(ctx context.Context, r *pb.OutboundCo
 }
 
 func (s *server) InboundConfigurationForm(ctx context.Context, r *pb.InboundConfigurationFormRequest) (*pb.InboundConfigurationFormResponse, error) {
-	answers, err := wire.AnswersFrom("answers", r.GetAnswers())
+	request, err := wire.InboundFormRequestFrom(r)
 	if err != nil {
 		return nil, hostBroke("the request", err)
 	}
 	return with(ctx, s, r.GetConnection(), func(in connector.Inbound) (*pb.InboundConfigurationFormResponse, error) {
-		form, err := in.InboundForm(ctx, connector.FormRequest{Answers: answers})
+		form, err := in.InboundForm(ctx, request)
 		if err != nil {
 			return nil, err
 		}
@@ -156,6 +149,9 @@ func (s *server) ValidateRecords(ctx context.Context, r *pb.ValidateRecordsReque
 	if err != nil {
 		return nil, hostBroke("the request", err)
 	}
+	if r.GetBatch().GetSchemaId() != schema.ID {
+		return nil, hostBreach("the batch to validate names another schema than came with it")
+	}
 	batch, err := wire.OutboundBatchFrom(r.GetBatch(), schema)
 	if err != nil {
 		return nil, hostBroke("the request", err)
@@ -171,12 +167,12 @@ func (s *server) ValidateRecords(ctx context.Context, r *pb.ValidateRecordsReque
 }
 
 func (s *server) StreamList(ctx context.Context, r *pb.StreamListRequest) (*pb.StreamListResponse, error) {
-	answers, err := wire.AnswersFrom("answers", r.GetAnswers())
+	query, err := wire.StreamQueryFrom(r)
 	if err != nil {
 		return nil, hostBroke("the request", err)
 	}
 	return with(ctx, s, r.GetConnection(), func(in connector.Inbound) (*pb.StreamListResponse, error) {
-		streams, err := in.Streams(ctx, connector.StreamQuery{Answers: answers, Names: r.GetNames()})
+		streams, err := in.Streams(ctx, query)
 		if err != nil {
 			return nil, err
 		}

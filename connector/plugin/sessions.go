@@ -135,6 +135,12 @@ func (s *sessions) release(key sessionKey, e *sessionEntry) {
 		s.mu.Unlock()
 		return
 	}
+	if s.closed {
+		delete(s.entries, key)
+		s.mu.Unlock()
+		logClosing(closeAll([]*sessionEntry{e}))
+		return
+	}
 	e.since = time.Now()
 	e.timer = time.AfterFunc(idleSession, func() { s.expire(key, e) })
 	surplus := s.surplus()
@@ -179,12 +185,15 @@ func (s *sessions) surplus() (out []*sessionEntry) {
 	}
 }
 
-// close closes all sessions. No call may be under way.
+// close closes all sessions; one that a call still uses, when that has ended.
 func (s *sessions) close() error {
 	s.mu.Lock()
 	s.closed = true
 	var all []*sessionEntry
 	for key, e := range s.entries {
+		if e.users > 0 {
+			continue
+		}
 		if e.timer != nil {
 			e.timer.Stop()
 		}
