@@ -26,13 +26,15 @@ type child struct {
 	stdout *firstLine
 	stderr io.ReadCloser
 
+	done chan struct{} // closed when the process has ended
+
 	mu      sync.Mutex
 	started bool
 	ended   bool
 }
 
 func newChild(config LaunchConfig) *child {
-	return &child{config: config, cmd: exec.Command(config.Path, config.Args...)}
+	return &child{config: config, cmd: exec.Command(config.Path, config.Args...), done: make(chan struct{})}
 }
 
 // prepare is called once before Start, with what go-plugin adds to the
@@ -65,7 +67,22 @@ func (c *child) Wait(context.Context) error {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
+	close(c.done)
 	return err
+}
+
+// ending says how the process ended, for instance "exit status 3" or "signal:
+// killed". It waits a while for the end, since the connection of a dying process
+// breaks a moment before the process is gone; "" means that it goes on.
+func (c *child) ending(patience time.Duration) string {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-c.done:
+		return c.cmd.ProcessState.String()
+	case <-timer.C:
+		return ""
+	}
 }
 
 // Kill ends the process at once.

@@ -155,7 +155,7 @@ func (s *fakeSession) apply(ctx context.Context, about connector.OutboundSync, b
 	case s.mode == "invent":
 		return stream.Settle(ctx, connector.Outcomes{Seqs: []int64{1 << 40}})
 	case s.mode == "die":
-		fmt.Fprintln(os.Stderr, "panic: the roof is on fire")
+		println("panic: the roof is on fire") // to the stderr of the runtime, as a real panic
 		os.Exit(3)
 	case s.mode == "fail":
 		return connector.Errorf(connector.ClassQuotaExhausted, "SPENT", "the credits are spent")

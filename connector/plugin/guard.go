@@ -20,7 +20,8 @@ import (
 const (
 	codeUnimplemented = wire.CodeUnimplemented
 	codeTooLarge      = wire.CodeRecordTooLarge
-	codeLost          = "CONNECTOR_LOST" // of a call whose connector went away
+	codeLost          = "CONNECTOR_LOST"   // of a call whose connector went away
+	codeExited        = "CONNECTOR_EXITED" // likewise, when it is known that its process ended
 )
 
 // fromStatus reads the error of a call. Ours is true when the connector itself

@@ -17,6 +17,7 @@ type hostEnd struct {
 	ctx    context.Context // of the call
 	cancel context.CancelCauseFunc
 	host   connector.Host
+	failed func(error) (e *connector.Error, ours bool) // reads the error of a call
 
 	sendGrant func(*pb.Grant) error
 	sendStop  func(*pb.Stop) error
@@ -26,9 +27,9 @@ type hostEnd struct {
 	dog     *watchdog
 }
 
-func newHostEnd(ctx context.Context, host connector.Host) *hostEnd {
+func newHostEnd(ctx context.Context, p *Process, host connector.Host) *hostEnd {
 	ctx, cancel := context.WithCancelCause(ctx)
-	h := &hostEnd{ctx: ctx, cancel: cancel, host: host, done: make(chan struct{})}
+	h := &hostEnd{ctx: ctx, cancel: cancel, host: host, failed: p.failed, done: make(chan struct{})}
 	h.dog = &watchdog{last: "starting", bite: cancel}
 	return h
 }
@@ -133,16 +134,15 @@ func (h *hostEnd) lost(err error) error {
 	if errors.Is(err, io.EOF) {
 		return connectorBreach("the connector ended the call without done")
 	}
-	e, ours := fromStatus(err)
+	e, ours := h.failed(err)
 	if !ours && e.Class == connector.ClassCancelled {
 		h.awaitCause()
 	}
 	if cause := context.Cause(h.ctx); cause != nil {
 		return connector.AsError(cause)
 	}
-	if !ours && e.Class == connector.ClassTransient {
-		e.Code = codeLost
-		e.Message = "the connector went away in the middle of the sync, after: " + h.dog.activity() + " (" + e.Message + ")"
+	if e.Code == codeLost || e.Code == codeExited {
+		e.Message += "; this was in the middle of a sync, the last activity: " + h.dog.activity()
 	}
 	return e
 }

@@ -19,7 +19,7 @@ func (s *session) SyncInbound(ctx context.Context, about connector.InboundSync, 
 	if err != nil {
 		return hostBroke("what the sync is about", err)
 	}
-	end := newHostEnd(ctx, stream)
+	end := newHostEnd(ctx, s.process, stream)
 	defer end.end()
 	call, err := s.client.SyncInbound(end.ctx, callOptions()...)
 	if err != nil {

@@ -74,7 +74,22 @@ func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
 		client.Kill() // waits, so that all it said is there
 		return nil, launchFailed{config: config, child: child, said: words.String()}.explain(err)
 	}
-	return &Process{client: rpc, pid: child.pid(), exited: child.exited, close: func() error { client.Kill(); return nil }}, nil
+	return &Process{client: rpc, pid: child.pid(), exited: child.exited, ended: func() string { return lastWords(child, words) }, close: func() error { client.Kill(); return nil }}, nil
+}
+
+// exitPatience is how long a broken call waits to learn how the process ended.
+const exitPatience = 2 * time.Second
+
+// lastWords says how a process ended and what it said last, "" if it goes on.
+func lastWords(c *child, words *lastLines) string {
+	how := c.ending(exitPatience)
+	if how == "" {
+		return ""
+	}
+	if said := words.String(); said != "" {
+		return how + "); the last it said: " + said
+	}
+	return how + ") and said nothing"
 }
 
 func dispense(c *goplugin.Client) (pb.ConnectorServiceClient, error) {

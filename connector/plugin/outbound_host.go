@@ -21,7 +21,7 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 	if err != nil {
 		return hostBroke("what the sync is about", err)
 	}
-	end := newHostEnd(ctx, stream)
+	end := newHostEnd(ctx, s.process, stream)
 	defer end.end()
 	call, err := s.client.SyncOutbound(end.ctx, callOptions()...)
 	if err != nil {

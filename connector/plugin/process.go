@@ -18,6 +18,9 @@ type Process struct {
 	close  func() error
 	pid    int
 	exited func() bool
+	// ended says how the process ended and what it said last, "" if it goes on,
+	// as it always does where there is no process.
+	ended func() string
 
 	once sync.Once
 	err  error // of close
@@ -53,7 +56,7 @@ func (p *Process) Exited() bool { return p.exited != nil && p.exited() }
 func (p *Process) Manifest(ctx context.Context) (connector.Manifest, error) {
 	r, err := p.client.Manifest(ctx, &pb.ManifestRequest{}, callOptions()...)
 	if err != nil {
-		return connector.Manifest{}, failed(err)
+		return connector.Manifest{}, p.reason(err)
 	}
 	m, err := wire.ManifestFrom(r.GetManifest())
 	return m, connectorBroke("the manifest", err)
@@ -67,7 +70,7 @@ func (p *Process) ConnectionForm(ctx context.Context, answers connector.Answers)
 	}
 	r, err := p.client.ConnectionForm(ctx, &pb.ConnectionFormRequest{Answers: list}, callOptions()...)
 	if err != nil {
-		return connector.ConnectionForm{}, failed(err)
+		return connector.ConnectionForm{}, p.reason(err)
 	}
 	form, err := wire.ConnectionFormFrom(r)
 	return form, connectorBroke("the connection form", err)
@@ -83,7 +86,7 @@ func (p *Process) NetworkAddresses(ctx context.Context, connection connector.Con
 	}
 	r, err := p.client.NetworkAddresses(ctx, &pb.NetworkAddressesRequest{Connection: c}, callOptions()...)
 	if err != nil {
-		return nil, failed(err)
+		return nil, p.reason(err)
 	}
 	addresses, err := wire.AddressesFrom(r)
 	return addresses, connectorBroke("the network addresses", err)
@@ -97,11 +100,12 @@ func (p *Process) Open(_ context.Context, connection connector.Connection) (conn
 	if err != nil {
 		return nil, hostBroke("the connection", err)
 	}
-	return &session{client: p.client, connection: c}, nil
+	return &session{process: p, client: p.client, connection: c}, nil
 }
 
 // session is a connection at a connector that runs elsewhere.
 type session struct {
+	process    *Process
 	client     pb.ConnectorServiceClient
 	connection *pb.Connection
 }
@@ -115,11 +119,11 @@ var (
 )
 
 // call makes a unary call and converts its answer.
-func call[Q, P, R any](ctx context.Context, method func(context.Context, Q, ...grpc.CallOption) (P, error), request Q, convert func(P) (R, error)) (R, error) {
+func call[Q, P, R any](ctx context.Context, p *Process, method func(context.Context, Q, ...grpc.CallOption) (P, error), request Q, convert func(P) (R, error)) (R, error) {
 	var none R
 	answer, err := method(ctx, request, callOptions()...)
 	if err != nil {
-		return none, failed(err)
+		return none, p.reason(err)
 	}
 	got, err := convert(answer)
 	if err != nil {
@@ -128,13 +132,27 @@ func call[Q, P, R any](ctx context.Context, method func(context.Context, Q, ...g
 	return got, nil
 }
 
-// failed is the error of a call.
-func failed(err error) error {
-	e, ours := fromStatus(err)
-	if !ours && e.Class == connector.ClassTransient {
-		e.Code, e.Message = codeLost, "the connector went away ("+e.Message+")"
-	}
+// reason is the error of a call.
+func (p *Process) reason(err error) error {
+	e, _ := p.failed(err)
 	return e
+}
+
+// failed is the error of a call. Where gRPC lost the connection, the end of the
+// process is the reason to give. Ours is true when the connector itself spoke.
+func (p *Process) failed(err error) (e *connector.Error, ours bool) {
+	e, ours = fromStatus(err)
+	if ours || e.Class != connector.ClassTransient {
+		return e, ours
+	}
+	if p.ended != nil {
+		if how := p.ended(); how != "" {
+			e.Code, e.Message = codeExited, "the connector ended ("+how
+			return e, false
+		}
+	}
+	e.Code, e.Message = codeLost, "the connector went away ("+e.Message+")"
+	return e, false
 }
 
 func (s *session) Connect(ctx context.Context, authorization connector.Authorization) (connector.Connected, error) {
@@ -142,11 +160,11 @@ func (s *session) Connect(ctx context.Context, authorization connector.Authoriza
 	if err != nil {
 		return connector.Connected{}, hostBroke("the authorization", err)
 	}
-	return call(ctx, s.client.Connect, &pb.ConnectRequest{Connection: s.connection, Authorization: a}, wire.ConnectedFrom)
+	return call(ctx, s.process, s.client.Connect, &pb.ConnectRequest{Connection: s.connection, Authorization: a}, wire.ConnectedFrom)
 }
 
 func (s *session) Limits(ctx context.Context) (connector.Limits, error) {
-	return call(ctx, s.client.ApiLimits, &pb.ApiLimitsRequest{Connection: s.connection}, func(r *pb.ApiLimitsResponse) (connector.Limits, error) {
+	return call(ctx, s.process, s.client.ApiLimits, &pb.ApiLimitsRequest{Connection: s.connection}, func(r *pb.ApiLimitsResponse) (connector.Limits, error) {
 		return wire.LimitsFrom(r.GetLimits())
 	})
 }
@@ -156,7 +174,7 @@ func (s *session) OutboundForm(ctx context.Context, r connector.FormRequest) (co
 	if err != nil {
 		return connector.Form{}, hostBroke("the request", err)
 	}
-	return call(ctx, s.client.OutboundConfigurationForm, request, func(r *pb.OutboundConfigurationFormResponse) (connector.Form, error) {
+	return call(ctx, s.process, s.client.OutboundConfigurationForm, request, func(r *pb.OutboundConfigurationFormResponse) (connector.Form, error) {
 		return wire.FormFrom(r.GetForm())
 	})
 }
@@ -166,7 +184,7 @@ func (s *session) InboundForm(ctx context.Context, r connector.FormRequest) (con
 	if err != nil {
 		return connector.Form{}, hostBroke("the request", err)
 	}
-	return call(ctx, s.client.InboundConfigurationForm, request, func(r *pb.InboundConfigurationFormResponse) (connector.Form, error) {
+	return call(ctx, s.process, s.client.InboundConfigurationForm, request, func(r *pb.InboundConfigurationFormResponse) (connector.Form, error) {
 		return wire.InboundFormFrom(r.GetForm())
 	})
 }
@@ -176,7 +194,7 @@ func (s *session) Options(ctx context.Context, r connector.OptionsRequest) (conn
 	if err != nil {
 		return connector.OptionsPage{}, hostBroke("the request", err)
 	}
-	return call(ctx, s.client.FormOptions, request, wire.OptionsPageFrom)
+	return call(ctx, s.process, s.client.FormOptions, request, wire.OptionsPageFrom)
 }
 
 func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundSync, batch *connector.RecordBatch) ([]connector.RowOutcome, error) {
@@ -193,7 +211,7 @@ func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundS
 		return nil, hostBroke("the batch", err)
 	}
 	request := &pb.ValidateRecordsRequest{Connection: s.connection, Sync: sync, Schema: schema, Batch: records}
-	return call(ctx, s.client.ValidateRecords, request, func(r *pb.ValidateRecordsResponse) ([]connector.RowOutcome, error) {
+	return call(ctx, s.process, s.client.ValidateRecords, request, func(r *pb.ValidateRecordsResponse) ([]connector.RowOutcome, error) {
 		return wire.RowOutcomesFrom(r.GetFindings(), batch.Rows)
 	})
 }
@@ -203,7 +221,7 @@ func (s *session) Streams(ctx context.Context, query connector.StreamQuery) ([]c
 	if err != nil {
 		return nil, hostBroke("the request", err)
 	}
-	return call(ctx, s.client.StreamList, request, func(r *pb.StreamListResponse) ([]connector.Stream, error) {
+	return call(ctx, s.process, s.client.StreamList, request, func(r *pb.StreamListResponse) ([]connector.Stream, error) {
 		return wire.StreamsFrom(r, query.Names)
 	})
 }
