@@ -3,6 +3,7 @@ package wire
 import (
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sluiceio/sluice/connector"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -178,12 +179,12 @@ func info(e *connector.Error, d *errdetails.ErrorInfo) bool {
 
 // codeName spells a gRPC code in upper case with underscores.
 func codeName(c codes.Code) string {
-	var name []byte
-	for i, r := range []byte(c.String()) {
-		if r >= 'A' && r <= 'Z' && i > 0 && name[len(name)-1] >= 'a' {
-			name = append(name, '_')
+	var name strings.Builder
+	for i, r := range c.String() {
+		if i > 0 && unicode.IsUpper(r) {
+			name.WriteByte('_')
 		}
-		name = append(name, r&^0x20)
+		name.WriteRune(unicode.ToUpper(r))
 	}
-	return string(name)
+	return name.String()
 }
