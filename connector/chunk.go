@@ -21,6 +21,7 @@ type Chunk struct {
 
 	run     *chunkRun
 	results *results
+	brake   *brake
 	parent  *Chunk
 	offset  int // of the first row within results
 
@@ -29,6 +30,7 @@ type Chunk struct {
 	ticket Ticket // ID is "" as long as nothing was journaled
 	open   bool   // the ticket is not known to be DONE
 	left   bool   // the ticket must stay SUBMITTED, for a later run
+	busy   bool   // between Prepare and Submitted, for the brake
 }
 
 // chunkRun is what all chunks of a run share.
@@ -53,7 +55,7 @@ type results struct {
 func newChunk(records *RecordBatch, run *chunkRun) *Chunk {
 	return &Chunk{
 		Records: records, Sync: run.sync, Host: run.stream, run: run,
-		results: &results{status: make([]Status, records.Rows)},
+		results: &results{status: make([]Status, records.Rows)}, brake: &brake{},
 	}
 }
 
@@ -149,13 +151,14 @@ func (c *Chunk) Halves() (first, second *Chunk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.halves = []*Chunk{first, second}
+	c.submitted() // the app has refused it
 	return first, second
 }
 
 func (c *Chunk) part(from, to int) *Chunk {
 	return &Chunk{
 		Records: c.Records.slice(from, to), Sync: c.Sync, Host: c.Host,
-		run: c.run, results: c.results, parent: c, offset: c.offset + from,
+		run: c.run, results: c.results, brake: c.brake, parent: c, offset: c.offset + from,
 	}
 }
 

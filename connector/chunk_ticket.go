@@ -17,8 +17,9 @@ const journalPatience = 30 * time.Second
 // nothing must be submitted. Handle is JSON text without secrets. Idempotent
 // promises that submitting the rows again does no harm.
 //
-// It may be called again before Submitted, with another handle.
-func (c *Chunk) Prepare(ctx context.Context, handle string, idempotent bool) error {
+// It may be called again before Submitted, with another handle. In between a
+// [StopNow] lets the call under way end, as long as its deadline allows.
+func (c *Chunk) Prepare(ctx context.Context, handle string, idempotent bool) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ctx.Err() != nil {
@@ -35,6 +36,14 @@ func (c *Chunk) Prepare(ctx context.Context, handle string, idempotent bool) err
 		// Several conversations may belong to one run, so a counter would not do.
 		t.ID = fmt.Sprintf("%d-%s", t.Seqs[0].First, rand.Text()[:10])
 	}
+	if err := c.submitting(); err != nil {
+		return AsError(err)
+	}
+	defer func() {
+		if err != nil {
+			c.submitted() // it will not be
+		}
+	}()
 	if err := c.run.stream.Ticket(ctx, t); err != nil {
 		return fmt.Errorf("journaling work before submitting it: %w", err)
 	}
@@ -115,6 +124,7 @@ func (c *Chunk) Submitted(ctx context.Context, handle string) error {
 	if c.ticket.State != TicketPrepared && c.ticket.State != TicketSubmitted {
 		return Errorf(ClassInternal, "TICKET_ORDER", "a chunk was submitted that was not prepared")
 	}
+	defer c.submitted()
 	t := c.ticket
 	t.State, t.Handle = TicketSubmitted, handle
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), journalPatience)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ManagedInbound runs the inbound side of a connector: it reads several streams
@@ -59,7 +60,9 @@ func (r *inboundRun) run(ctx context.Context, workers int) error {
 
 	var watch, readers sync.WaitGroup
 	over := make(chan struct{})
-	watch.Go(func() { onStop(r.stream.Stop(), over, func(cause error) { r.drained.Store(AsError(cause)) }, stop) })
+	watch.Go(func() {
+		onStop(r.stream.Stop(), over, func(cause error) { r.drained.Store(AsError(cause)) }, func(cause error, _ time.Time) { stop(cause) })
+	})
 	queue := make(chan StreamSelection, len(r.sync.Streams))
 	for _, s := range r.sync.Streams {
 		queue <- s

@@ -23,7 +23,8 @@ type ManagedOutbound struct {
 	// Write applies one chunk and settles its rows. It is called by several
 	// goroutines at once. Its context carries the [Host], ends a little before
 	// the run's deadline, and is cancelled by a [StopNow], with the reason as
-	// its cause.
+	// its cause; between [Chunk.Prepare] and [Chunk.Submitted] only when the
+	// stop's deadline is near.
 	//
 	// Rows it leaves without an outcome get the one its error means: see
 	// [StatusFor]. Where a ticket is PREPARED and the app's answer is unknown
@@ -50,8 +51,9 @@ type ManagedOutbound struct {
 // error for which it took no more.
 //
 // On [StopDrain] it takes no more records and finishes those in hand, on
-// [StopNow] and at the run's deadline it cancels the chunks under way. Both end
-// before the deadline of the stop.
+// [StopNow] and at the run's deadline it cancels the chunks under way; those
+// being submitted are given the time to be, since their records would be in
+// doubt. Both end before the deadline of the stop.
 func (m ManagedOutbound) Run(ctx context.Context, sync OutboundSync, stream OutboundStream) error {
 	if m.MaxRecords <= 0 {
 		m.MaxRecords = 1000
@@ -93,7 +95,7 @@ func untilDeadline(ctx context.Context, deadline time.Time) (context.Context, co
 
 // onStop calls drain and now when the host asks for a stop, and returns when
 // over is closed. A drain that takes too long becomes a stop.
-func onStop(stop <-chan Stop, over <-chan struct{}, drain, now func(cause error)) {
+func onStop(stop <-chan Stop, over <-chan struct{}, drain func(cause error), now func(cause error, deadline time.Time)) {
 	var s Stop
 	select {
 	case request, ok := <-stop:
@@ -119,5 +121,5 @@ func onStop(stop <-chan Stop, over <-chan struct{}, drain, now func(cause error)
 			return
 		}
 	}
-	now(cause)
+	now(cause, s.Deadline)
 }

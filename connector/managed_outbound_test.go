@@ -562,6 +562,119 @@ func TestASubmissionIsJournaledEvenWhenTheRunIsStopped(t *testing.T) {
 	})
 }
 
+// A call that creates a job is not cut off by a stop, or its records would be in
+// doubt; only what the deadline leaves no time for is.
+func TestAStopLetsASubmissionEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		in, takes time.Duration // of the stop's deadline; of the call
+		open      int
+		want      connector.Status
+		longest   time.Duration
+	}{
+		"the call ends in time":              {10 * time.Second, 3 * time.Second, 1, connector.StatusDelayed, 3 * time.Second},
+		"the call takes too long":            {10 * time.Second, time.Minute, 0, connector.StatusInDoubt, 8 * time.Second},
+		"the stop has no deadline":           {-1, 4 * time.Second, 1, connector.StatusDelayed, 4 * time.Second},
+		"nor does the call have an end":      {-1, time.Hour, 0, connector.StatusInDoubt, 5 * time.Second},
+		"the deadline of the stop is passed": {0, time.Second, 0, connector.StatusInDoubt, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				host := newOutboundHost(batchOf(0, 2, "Create"))
+				managed := connector.ManagedOutbound{
+					Write: func(ctx context.Context, chunk *connector.Chunk) error {
+						if err := chunk.Prepare(ctx, "{}", false); err != nil {
+							t.Error(err)
+						}
+						if err := chunk.Stopped(); err != nil {
+							t.Errorf("stopped before the stop: %v", err)
+						}
+						if c.in < 0 {
+							host.stop <- connector.Stop{Mode: connector.StopNow}
+						} else {
+							host.ask(connector.StopNow, c.in)
+						}
+						select { // the call that creates the job
+						case <-time.After(c.takes):
+						case <-ctx.Done():
+							return ctx.Err()
+						}
+						if err := chunk.Stopped(); connector.AsError(err).Code != "STOPPED" {
+							t.Errorf("after the stop the chunk is stopped for %v", err)
+						}
+						if err := chunk.Submitted(ctx, `{"job":1}`); err != nil {
+							t.Error(err)
+						}
+						<-ctx.Done() // polling
+						return context.Cause(ctx)
+					},
+					Resume: func(context.Context, *connector.Chunk, connector.Ticket) error { return nil },
+				}
+				began := time.Now()
+				if err := managed.Run(t.Context(), connector.OutboundSync{KeepsTickets: true}, host); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > c.longest {
+					t.Errorf("it took %v, at most %v allowed", took, c.longest)
+				}
+				host.lawful(t)
+				if got, open := host.statuses(), host.open(); got[c.want] != 2 || len(open) != c.open {
+					t.Errorf("got %v and open tickets %v, want %s and %d", got, open, c.want, c.open)
+				}
+			})
+		})
+	}
+}
+
+// While one half is being submitted a stop lets it end, and lets the other not begin.
+func TestAStopBetweenTwoHalvesSubmitsOnlyOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := newOutboundHost(batchOf(0, 4, "Create"))
+		half := func(ctx context.Context, chunk *connector.Chunk) error {
+			if err := chunk.Prepare(ctx, "{}", false); err != nil {
+				return err
+			}
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if err := chunk.Submitted(ctx, "{}"); err != nil {
+				t.Error(err)
+			}
+			<-ctx.Done()
+			return context.Cause(ctx)
+		}
+		managed := connector.ManagedOutbound{
+			Write: func(ctx context.Context, chunk *connector.Chunk) error {
+				if err := chunk.Prepare(ctx, "{}", false); err != nil {
+					t.Error(err)
+				}
+				a, b := chunk.Halves()
+				var first sync.WaitGroup
+				first.Go(func() { a.Conclude(half(ctx, a)) })
+				synctest.Wait()
+				host.ask(connector.StopNow, time.Minute)
+				synctest.Wait()
+				if ctx.Err() != nil {
+					t.Error("the half that is being submitted was cancelled")
+				}
+				b.Conclude(half(ctx, b))
+				first.Wait()
+				return nil
+			},
+			Resume: func(context.Context, *connector.Chunk, connector.Ticket) error { return nil },
+		}
+		if err := managed.Run(t.Context(), connector.OutboundSync{KeepsTickets: true}, host); err != nil {
+			t.Fatal(err)
+		}
+		host.lawful(t)
+		got, open := host.statuses(), host.open()
+		if got[connector.StatusDelayed] != 4 || len(open) != 1 || open[0].State != connector.TicketSubmitted {
+			t.Errorf("got %v and open tickets %+v", got, open)
+		}
+	})
+}
+
 func TestNothingIsPreparedOnceTheContextHasEnded(t *testing.T) {
 	host := newOutboundHost(batchOf(0, 2, "Create"))
 	managed := connector.ManagedOutbound{Write: func(ctx context.Context, chunk *connector.Chunk) error {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // managedRun is one run of a ManagedOutbound. One goroutine pulls and gathers;
@@ -25,8 +26,10 @@ type managedRun struct {
 	tickets      map[string]Ticket // handed back and not met yet
 
 	last        context.Context // for what must be said even after everything ended
-	work        context.Context // of the chunks
+	work        context.Context // ends when chunks are to stop
 	stopWork    context.CancelCauseFunc
+	calls       context.Context // ends when not even a submission may go on
+	stopCalls   context.CancelCauseFunc
 	stopPulling context.CancelCauseFunc
 
 	mu    sync.Mutex
@@ -43,11 +46,15 @@ func (r *managedRun) run(ctx context.Context) error {
 	defer stopPulling(nil)
 	work, stopWork := context.WithCancelCause(timed)
 	defer stopWork(nil)
-	r.work, r.stopWork, r.stopPulling = work, stopWork, stopPulling
+	calls, stopCalls := context.WithCancelCause(timed)
+	defer stopCalls(nil)
+	r.work, r.stopWork, r.stopPulling, r.calls, r.stopCalls = work, stopWork, stopPulling, calls, stopCalls
 
 	var watch sync.WaitGroup
 	over := make(chan struct{})
-	watch.Go(func() { onStop(r.stream.Stop(), over, stopPulling, stopWork) })
+	watch.Go(func() {
+		onStop(r.stream.Stop(), over, stopPulling, func(cause error, deadline time.Time) { r.stopNow(cause, deadline, over) })
+	})
 	r.pull(pulling)
 	r.workers.Wait()
 	close(over)
@@ -56,6 +63,28 @@ func (r *managedRun) run(ctx context.Context) error {
 		return err
 	}
 	return AsError(context.Cause(ctx))
+}
+
+// submitPatience is how long a submission under way may go on after a stop that
+// names no deadline.
+const submitPatience = 5 * time.Second
+
+// stopNow stops the chunks: those being submitted once they are, or when the
+// deadline leaves just enough time to settle them.
+func (r *managedRun) stopNow(cause error, deadline time.Time, over <-chan struct{}) {
+	r.stopWork(cause)
+	left := submitPatience
+	if !deadline.IsZero() {
+		left = time.Until(deadline)
+		left -= settleGrace(left)
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		r.stopCalls(cause)
+	case <-over:
+	}
 }
 
 func (r *managedRun) verdict() error {
@@ -73,7 +102,9 @@ func (r *managedRun) lose(err error) {
 	r.lost = errors.Join(r.lost, err)
 	r.mu.Unlock()
 	r.stopPulling(err)
-	r.stopWork(stopped("HOST_LOST", "the host could not be told what became of its records"))
+	cause := stopped("HOST_LOST", "the host could not be told what became of its records")
+	r.stopWork(cause)
+	r.stopCalls(cause)
 }
 
 // giveUp notes an error that would befall all further records too.
@@ -228,13 +259,17 @@ func (r *managedRun) strayed(chunk *Chunk) {
 // apply runs Write or Resume, and turns a panic into an error.
 func (r *managedRun) apply(chunk *Chunk) (err error) {
 	defer recovered(&err)
+	ctx, cancel := context.WithCancelCause(r.calls)
+	defer cancel(nil)
+	chunk.brake.cancel = cancel
+	defer context.AfterFunc(r.work, func() { chunk.brake.pull(context.Cause(r.work)) })()
 	if chunk.Records.Ticket == "" {
-		return r.Write(r.work, chunk)
+		return r.Write(ctx, chunk)
 	}
 	if r.Resume == nil {
 		return Errorf(ClassInternal, "NO_RESUME", "the connector keeps no tickets and cannot go on with %s", chunk.ticket.ID)
 	}
-	return r.Resume(r.work, chunk, chunk.ticket)
+	return r.Resume(ctx, chunk, chunk.ticket)
 }
 
 // recovered turns a panic into an error. What was panicked with may hold a
