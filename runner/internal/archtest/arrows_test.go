@@ -49,8 +49,8 @@ var laws = []law{
 	{packages: "connector/internal/wire", never: []string{goPlugin, "./zoho/...", "./runner/..."}},
 	{packages: "connector/egress", never: []string{"./gen/...", grpc, protobuf, goPlugin, "./zoho/...", "./runner/...", "./connector/plugin/..."}},
 	{packages: "connector/plugin", never: []string{"./zoho/...", "./runner/..."}},
-	{packages: "connector/conformance", never: []string{"testing", "./gen/...", grpc, "./zoho/...", "./runner/..."}},
-	{packages: "connector/connectortest", never: []string{"./zoho/...", "./runner/..."}},
+	{packages: "connector/conformance", never: []string{"testing", "./gen/...", grpc, "./zoho/...", "./runner/..."}, optional: true},
+	{packages: "connector/connectortest", never: []string{"./zoho/...", "./runner/..."}, optional: true},
 	{packages: "zoho/crm/...", never: []string{"./..."}},
 	{packages: "zoho/zohosim/...", never: []string{"./..."}},
 	{packages: "zoho", never: []string{"./connector/plugin/...", "./gen/...", grpc, goPlugin, "./runner/...", "./zoho/zohosim/..."}},
@@ -164,21 +164,9 @@ func TestArrows(t *testing.T) {
 			missing = append(missing, l.packages)
 		}
 	}
-	tolerate(t, all, missing)
-}
-
-// tolerate accepts that packages are missing while the module is being built;
-// it is finished when the program that composes everything exists.
-func tolerate(t *testing.T, all map[string]*pkg, missing []string) {
-	t.Helper()
-	if len(missing) == 0 {
-		return
-	}
-	if all[module+"runner/cmd/sluice"] != nil && all[module+"zoho/cmd/sluice-connector-zoho"] != nil {
+	if len(missing) > 0 {
 		t.Errorf("laws speak of packages that do not exist: %s", strings.Join(missing, ", "))
-		return
 	}
-	t.Logf("not built yet: %s", strings.Join(missing, ", "))
 }
 
 // road names the imports that lead from one package to another.
