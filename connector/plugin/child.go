@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,11 +55,30 @@ func (c *child) Start(ctx context.Context) error {
 	if c.ended { // cancelled before it began
 		return context.Canceled
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err := c.startOnThread(); err != nil {
 		return err
 	}
 	c.started = true
 	return nil
+}
+
+// startOnThread starts the process from a thread that lives as long as the
+// process does: on Linux a child that is to die with its parent dies with the
+// thread that started it (prctl(2), PR_SET_PDEATHSIG), and threads of Go end when
+// they please.
+func (c *child) startOnThread() error {
+	c.cmd.SysProcAttr = processAttributes()
+	started := make(chan error, 1)
+	go func() { // ends with the process
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := c.cmd.Start()
+		started <- err
+		if err == nil {
+			<-c.done
+		}
+	}()
+	return <-started
 }
 
 // Wait waits for the process to end. Its pipes are read to the end before.

@@ -22,11 +22,17 @@ import (
 // hostEnv makes the test binary a host that launches itself as a connector.
 const hostEnv = "SLUICE_TEST_HOST"
 
+// programEnv names another program for that host to launch.
+const programEnv = "SLUICE_TEST_PROGRAM"
+
 // beHost launches a connector, says which process it is, and waits to be killed.
 func beHost() int {
 	path, err := os.Executable()
 	if err != nil {
 		return 1
+	}
+	if other := os.Getenv(programEnv); other != "" {
+		path = other
 	}
 	p, err := Launch(context.Background(), LaunchConfig{Path: path})
 	if err != nil {
