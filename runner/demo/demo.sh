@@ -57,7 +57,7 @@ run sluice syncs create accounts --connection crm --stream Accounts --table Acco
 run sluice syncs run accounts
 run sluice query "select column_name, data_type from information_schema.columns where table_schema = 'crm' and column_name in ('Account_Name', 'Employees', 'Annual_Revenue', 'Is_Key_Account', 'Markets', 'Modified_Time')"
 run sluice query "select Account_Name, Billing_City, Employees, Annual_Revenue from crm.accounts where Billing_City = 'Reykjavík' order by External_Key limit 5"
-run sluice query "select count(*) as same_as_the_source from customers c join crm.accounts a on a.External_Key = c.customer_id and a.Account_Name = c.name and a.Billing_City is not distinct from c.city and a.Employees = c.employees and a.Annual_Revenue is not distinct from c.revenue"
+run sluice query "select count(*) as same_as_the_source from customers c join crm.accounts a on a.External_Key = c.customer_id and a.Account_Name = c.name and a.Billing_City is not distinct from c.city and a.Employees = c.employees and a.Annual_Revenue is not distinct from c.revenue and coalesce(a.Description, '') = coalesce(c.note, '')"
 
 say "What happened"
 run sluice runs list
