@@ -105,7 +105,7 @@ func params(dir string) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
-			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd,
+			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd,
 		},
 	}
 }
@@ -203,6 +203,25 @@ func writtenCmd(ts *testscript.TestScript, _ bool, args []string) {
 	for id, times := range simOf(ts).WritesPerRecord(args[0]) {
 		if times > 1 {
 			ts.Fatalf("record %s of %s was written %d times", id, args[0], times)
+		}
+	}
+}
+
+func jobsCmd(ts *testscript.TestScript, _ bool, args []string) {
+	if got := len(simOf(ts).JobCreations()); fmt.Sprint(got) != args[0] {
+		ts.Fatalf("the app saw %d jobs, want %s", got, args[0])
+	}
+}
+
+func pacedCmd(ts *testscript.TestScript, _ bool, args []string) {
+	most, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	window, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	times := simOf(ts).JobCreations()
+	for i := range max(0, len(times)-most) {
+		if took := times[i+most].Sub(times[i]); took < window {
+			ts.Fatalf("jobs %d to %d were created within %s, at most %d may be within %s", i+1, i+most+1, took, most, window)
 		}
 	}
 }
