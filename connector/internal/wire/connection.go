@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -52,12 +53,22 @@ func NetworkAddressFrom(a *connectorv1.NetworkAddress) (connector.NetworkAddress
 // Addresses makes the answer to NetworkAddresses.
 func Addresses(all []connector.NetworkAddress) (*connectorv1.NetworkAddressesResponse, error) {
 	addresses, err := list("addresses", all, NetworkAddress)
-	return &connectorv1.NetworkAddressesResponse{Addresses: addresses}, err
+	return &connectorv1.NetworkAddressesResponse{Addresses: addresses}, first(err, checkAddresses(all))
 }
 
 // AddressesFrom reads the answer to NetworkAddresses.
 func AddressesFrom(r *connectorv1.NetworkAddressesResponse) ([]connector.NetworkAddress, error) {
-	return list("addresses", r.GetAddresses(), NetworkAddressFrom)
+	all, err := list("addresses", r.GetAddresses(), NetworkAddressFrom)
+	return all, first(err, checkAddresses(all))
+}
+
+func checkAddresses(all []connector.NetworkAddress) error {
+	return unique("addresses", "host", all, func(a connector.NetworkAddress) string {
+		if a.Scheme == "" {
+			a.Scheme = "https"
+		}
+		return fmt.Sprintf("%s://%s:%d", a.Scheme, a.Host, a.Port)
+	})
 }
 
 func checkAddress(a connector.NetworkAddress) error {

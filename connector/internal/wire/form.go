@@ -128,7 +128,7 @@ func checkValidation(v connector.Validation) error {
 		return broken("validation.min", "exceeds max")
 	}
 	return first(pattern("validation.pattern", v.Pattern),
-		notNegative("validation.min_length", v.MinLength), notNegative("validation.max_length", v.MaxLength))
+		small("validation.min_length", v.MinLength), small("validation.max_length", v.MaxLength))
 }
 
 // Option makes an option.
@@ -202,5 +202,5 @@ func checkMapper(m *connector.Mapper) error {
 	case m.Fields != nil:
 		return required("fields.option_source", m.Fields.OptionSource)
 	}
-	return notNegative("template.max_length", m.Template.MaxLength)
+	return small("template.max_length", m.Template.MaxLength)
 }

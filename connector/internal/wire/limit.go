@@ -89,7 +89,7 @@ func checkLimit(l connector.Limit) error {
 			return err
 		}
 	}
-	return first(required("category", l.Category), notNegative("max_concurrency", l.MaxConcurrency))
+	return first(required("category", l.Category), small("max_concurrency", l.MaxConcurrency))
 }
 
 func pool(p connector.Pool) (*connectorv1.Pool, error) {

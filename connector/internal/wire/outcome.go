@@ -73,7 +73,10 @@ func RowOutcomeFrom(o *connectorv1.RowOutcome) (connector.RowOutcome, error) {
 }
 
 func checkRowOutcome(o connector.RowOutcome) error {
-	if o.Error == nil && o.Status != connector.StatusSucceeded && o.Status != connector.StatusSkipped {
+	if o.Status == connector.StatusSkipped {
+		return broken("status", "SKIPPED is set by hosts only")
+	}
+	if o.Error == nil && o.Status != connector.StatusSucceeded {
 		return broken("error", "is required unless the record succeeded")
 	}
 	return jsonText("detail_json", o.Detail, MaxMessage)
@@ -81,7 +84,7 @@ func checkRowOutcome(o connector.RowOutcome) error {
 
 // RowOutcomes makes the findings of a validation of a number of rows.
 func RowOutcomes(all []connector.RowOutcome, rows int) ([]*connectorv1.RowOutcome, error) {
-	if err := CheckRows("findings", all, rows); err != nil {
+	if err := checkFindings(all, rows); err != nil {
 		return nil, err
 	}
 	return list("findings", all, RowOutcome)
@@ -90,7 +93,16 @@ func RowOutcomes(all []connector.RowOutcome, rows int) ([]*connectorv1.RowOutcom
 // RowOutcomesFrom reads the findings of a validation of a number of rows.
 func RowOutcomesFrom(all []*connectorv1.RowOutcome, rows int) ([]connector.RowOutcome, error) {
 	out, err := list("findings", all, RowOutcomeFrom)
-	return out, first(err, CheckRows("findings", out, rows))
+	return out, first(err, checkFindings(out, rows))
+}
+
+func checkFindings(all []connector.RowOutcome, rows int) error {
+	for i, o := range all {
+		if o.Status != connector.StatusInvalid {
+			return broken(fmt.Sprintf("findings[%d].status", i), "must be INVALID; rows that are fine are not listed")
+		}
+	}
+	return CheckRows("findings", all, rows)
 }
 
 // MaxMessage is the size of the largest message that both ends accept, in bytes.

@@ -77,7 +77,10 @@ func Usage(u connector.Usage) (*connectorv1.Usage, error) {
 
 // UsageFrom reads what was spent.
 func UsageFrom(u *connectorv1.Usage) (connector.Usage, error) {
-	out := connector.Usage{Category: u.GetCategory(), Requests: u.GetRequests(), Pool: u.GetPool(), Units: u.GetUnits(), Remaining: u.Remaining}
+	out := connector.Usage{Category: u.GetCategory(), Requests: u.GetRequests(), Pool: u.GetPool(), Units: u.GetUnits()}
+	if u != nil {
+		out.Remaining = u.Remaining
+	}
 	return out, checkUsage(out)
 }
 
@@ -90,13 +93,13 @@ func checkUsage(u connector.Usage) error {
 
 // GrantRequest asks for budget. ID links the answer to it.
 func GrantRequest(id int64, r connector.GrantRequest) (*connectorv1.GrantRequest, error) {
-	return &connectorv1.GrantRequest{Id: id, Pool: r.Pool, Units: r.Units, Want: r.Want}, checkGrantRequest(r)
+	return &connectorv1.GrantRequest{Id: id, Pool: r.Pool, Units: r.Units, Want: r.Want}, first(positive("id", id), checkGrantRequest(r))
 }
 
 // GrantRequestFrom reads a request for budget and its id.
 func GrantRequestFrom(r *connectorv1.GrantRequest) (id int64, out connector.GrantRequest, err error) {
 	out = connector.GrantRequest{Pool: r.GetPool(), Units: r.GetUnits(), Want: r.GetWant()}
-	return r.GetId(), out, checkGrantRequest(out)
+	return r.GetId(), out, first(positive("id", r.GetId()), checkGrantRequest(out))
 }
 
 func checkGrantRequest(r connector.GrantRequest) error {
@@ -107,7 +110,7 @@ func checkGrantRequest(r connector.GrantRequest) error {
 func Grant(id int64, g connector.Grant) (*connectorv1.Grant, error) {
 	return &connectorv1.Grant{
 		Id: id, Pool: g.Pool, Units: g.Units, ExpiresAt: moment(g.ExpiresAt), RetryAt: moment(g.RetryAt), Unlimited: g.Unlimited,
-	}, checkGrant(g)
+	}, first(positive("id", id), checkGrant(g))
 }
 
 // GrantFrom reads an answer and the id of its request.
@@ -115,7 +118,7 @@ func GrantFrom(g *connectorv1.Grant) (id int64, out connector.Grant, err error) 
 	expires, err1 := momentFrom("expires_at", g.GetExpiresAt())
 	retry, err2 := momentFrom("retry_at", g.GetRetryAt())
 	out = connector.Grant{Pool: g.GetPool(), Units: g.GetUnits(), ExpiresAt: expires, RetryAt: retry, Unlimited: g.GetUnlimited()}
-	return g.GetId(), out, first(err1, err2, checkGrant(out))
+	return g.GetId(), out, first(positive("id", g.GetId()), err1, err2, checkGrant(out))
 }
 
 func checkGrant(g connector.Grant) error {

@@ -62,7 +62,7 @@ func checkColumn(c connector.Column) error {
 	if t.Precision > 0 && t.Scale > t.Precision {
 		return broken("type.scale", "exceeds the precision")
 	}
-	return first(required("name", c.Name), notNegative("type.precision", t.Precision), notNegative("type.scale", t.Scale))
+	return first(required("name", c.Name), small("type.precision", t.Precision), small("type.scale", t.Scale))
 }
 
 func mapped(f connector.MappedField) (*connectorv1.Column, error) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 
 	"github.com/sluiceio/sluice/connector"
@@ -52,6 +53,14 @@ func required(field, value string) error {
 func notNegative[N ~int | ~int32 | ~int64](field string, n N) error {
 	if n < 0 {
 		return broken(field, "must not be negative")
+	}
+	return nil
+}
+
+// small checks a number that has 32 bits on the wire.
+func small(field string, n int) error {
+	if n < 0 || n > math.MaxInt32 {
+		return broken(field, "must be 0 to %d", math.MaxInt32)
 	}
 	return nil
 }
