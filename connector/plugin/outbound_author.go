@@ -45,6 +45,9 @@ func runOutbound(call outboundCall, about connector.OutboundSync, out connector.
 	if cause := cmp.Or(a.broken(), a.laws.broke(), err); cause != nil {
 		return cause // what went wrong first explains the rest
 	}
+	if err := a.settleUntaken(); err != nil {
+		return err
+	}
 	settled, err := a.laws.end()
 	if err != nil {
 		return err
@@ -283,6 +286,40 @@ func (a *outboundAuthor) demand() error {
 	}
 	a.asked.Add(room)
 	return a.send(&pb.SyncOutboundResponse{Message: &pb.SyncOutboundResponse_Demand{Demand: &pb.Demand{Batches: int32(room)}}})
+}
+
+// settleUntaken settles the records that arrived ahead of being asked for by a
+// connector that has ended, after a stop for instance.
+func (a *outboundAuthor) settleUntaken() error {
+	for {
+		select {
+		case batch, ok := <-a.batches:
+			if !ok {
+				return nil
+			}
+			if batch.Rows == 0 {
+				continue
+			}
+			if err := a.laws.take(batch); err != nil {
+				return err
+			}
+			if err := a.Settle(a.ctx, untaken(batch.Seqs)); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// untaken are the outcomes of records that the connector never saw.
+func untaken(seqs []int64) connector.Outcomes {
+	why := connector.Errorf(connector.ClassCancelled, "NOT_ATTEMPTED", "the sync ended before the connector took the record; a later run sends it")
+	o := connector.Outcomes{Seqs: seqs, Exceptions: make([]connector.RowOutcome, len(seqs))}
+	for row := range seqs {
+		o.Exceptions[row] = connector.RowOutcome{Row: row, Status: connector.StatusDelayed, Error: why}
+	}
+	return o
 }
 
 // Settle sends outcomes, in parts where they are many or long.

@@ -15,20 +15,24 @@ import (
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
 )
 
-// SyncOutbound feeds the connector from a stream that the host implements.
+// SyncOutbound feeds the connector from a stream that the host implements. It
+// asks the stream for a batch only when the connector has asked for one.
+//
+// When it returns nil, every record that Next returned is settled: those that
+// the connector did not take as DELAYED.
 func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync, stream connector.OutboundStream) error {
 	start, err := wire.OutboundSync(about)
 	if err != nil {
 		return hostBroke("what the sync is about", err)
 	}
 	end := newHostEnd(ctx, s.process, stream)
-	defer end.end()
 	call, err := s.client.SyncOutbound(end.ctx, callOptions()...)
 	if err != nil {
+		defer end.end()
 		return end.lost(err)
 	}
 	h := &outboundHost{
-		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, fresh: make(chan struct{}, 1),
+		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, fresh: make(chan struct{}, 1), sent: newSeqSet(),
 		schemas: make(map[string]*connector.Schema), tickets: about.Tickets, ended: make(map[string]bool),
 	}
 	h.sendGrant = func(g *pb.Grant) error {
@@ -38,11 +42,17 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 		return h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Stop{Stop: s}})
 	}
 	if err := h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Start{Start: &pb.OutboundStart{Connection: s.connection, Sync: start}}}); err != nil {
+		defer h.end()
 		return h.receive() // Recv has the reason
 	}
 	h.watchStop()
 	h.helpers.Go(h.feed)
-	return h.receive()
+	err = h.receive()
+	h.end() // no more is sent from here on
+	if err != nil || h.sent.n == 0 {
+		return err
+	}
+	return stream.Settle(ctx, untaken(h.sent.sorted()))
 }
 
 // outboundHost is one outbound call, seen from the host.
@@ -56,6 +66,9 @@ type outboundHost struct {
 	demand  atomic.Int64  // batches asked for, not sent yet
 	fresh   chan struct{} // has room for one: demand grew
 	settled int64
+
+	records sync.Mutex
+	sent    *seqSet // or about to be, and without an outcome
 
 	// Of the feeding goroutine.
 	schemas map[string]*connector.Schema
@@ -149,6 +162,12 @@ func (h *outboundHost) sendBatch(batch *connector.RecordBatch) error {
 	parts, err := messages(batch, wire.OutboundBatch)
 	if err != nil {
 		return hostBroke("a batch", err)
+	}
+	h.records.Lock()
+	seq, once := h.sent.add(batch.Seqs)
+	h.records.Unlock()
+	if !once {
+		return hostBreach("the host sent record %d again while it had no outcome", seq)
 	}
 	for _, m := range parts {
 		if err := h.waitAsked(); err != nil {
@@ -279,6 +298,12 @@ func (h *outboundHost) handle(m *pb.SyncOutboundResponse) error {
 		outcomes, err := wire.OutcomesFrom(m.Outcomes)
 		if err != nil {
 			return connectorBroke("a message of outcomes", err)
+		}
+		h.records.Lock()
+		seq, known := h.sent.remove(outcomes.Seqs)
+		h.records.Unlock()
+		if !known {
+			return connectorBreach("the connector settled record %d, which it was not sent or has settled before", seq)
 		}
 		h.settled += int64(len(outcomes.Seqs))
 		return h.stream.Settle(h.ctx, outcomes)

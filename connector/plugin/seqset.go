@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"maps"
 	"math/bits"
+	"slices"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -96,4 +98,15 @@ func (s *seqSet) all() []int64 {
 		}
 	}
 	return out
+}
+
+// sorted returns the numbers in ascending order.
+func (s *seqSet) sorted() []int64 {
+	seqs := make([]int64, 0, s.n)
+	for _, at := range slices.Sorted(maps.Keys(s.words)) {
+		for word := s.words[at]; word != 0; word &= word - 1 {
+			seqs = append(seqs, at<<6|int64(bits.TrailingZeros64(word)))
+		}
+	}
+	return seqs
 }
