@@ -143,7 +143,7 @@ func verify(path, checksum string) error {
 		return launchError("CONNECTOR_START", "reading the connector program %s: %w", path, err)
 	}
 	if got := sum.Sum(nil); hex.EncodeToString(got) != hex.EncodeToString(want) {
-		return launchError("CHECKSUM_MISMATCH", "the connector program %s has the SHA-256 %x instead of %x; it was not started", path, got, want)
+		return launchError("CHECKSUM_MISMATCH", "the connector program %s is not the one that was meant: its checksum differs (SHA-256 %x instead of %x); it was not started", path, got, want)
 	}
 	return nil
 }
