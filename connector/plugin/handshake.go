@@ -7,7 +7,6 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 
-	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
 )
@@ -64,8 +63,6 @@ func (p *grpcPlugin) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 func (p *grpcPlugin) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
 	return pb.NewConnectorServiceClient(conn), nil
 }
-
-func newPlugin(c connector.Connector) *grpcPlugin { return &grpcPlugin{server: newServer(c)} }
 
 // callOptions apply to every call.
 func callOptions() []grpc.CallOption {

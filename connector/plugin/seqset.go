@@ -88,18 +88,6 @@ func within(at int64, word uint64, r connector.SeqRange) bool {
 	return false
 }
 
-// all returns the numbers, in no order.
-func (s *seqSet) all() []int64 {
-	out := make([]int64, 0, s.n)
-	for at, word := range s.words {
-		for word != 0 {
-			out = append(out, at<<6|int64(bits.TrailingZeros64(word)))
-			word &= word - 1
-		}
-	}
-	return out
-}
-
 // sorted returns the numbers in ascending order.
 func (s *seqSet) sorted() []int64 {
 	seqs := make([]int64, 0, s.n)
