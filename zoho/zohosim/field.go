@@ -71,6 +71,7 @@ var defaultLengths = map[string]int{
 	"text": 255, "textarea": 2000, "email": 100, "phone": 30, "website": 450, "picklist": 120, "integer": 9, "bigint": 18,
 	"double": 16, "currency": 16, "percent": 5, "date": 20, "datetime": 20, "lookup": 120, "ownerlookup": 120, "userlookup": 120,
 	"boolean": 1, "multiselectpicklist": 2000, "formula": 16, "autonumber": 300, "rollup_summary": 16,
+	"fileupload": 5, "profileimage": 255,
 }
 
 // jsonTypes is Zoho's pairing of data type and JSON type.

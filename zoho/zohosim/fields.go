@@ -98,7 +98,7 @@ type fieldWire struct {
 	DisplayLabel    string           `json:"display_label"`
 	DataType        string           `json:"data_type"`
 	JSONType        string           `json:"json_type"`
-	Length          int              `json:"length"`
+	Length          int              `json:"length,omitempty"` // fields of no length, such as subforms, have no such key
 	DecimalPlace    *int             `json:"decimal_place"`
 	SystemMandatory bool             `json:"system_mandatory"`
 	CustomField     bool             `json:"custom_field"`
