@@ -16,6 +16,8 @@
 //	exits CODE COMMAND...     runs a command that must end with an exit code
 //	count MODULE N            checks how many records the simulator holds
 //	written MODULE            checks that no record of it was written twice
+//	disk DIR SIZE             mounts a small disk; ask for the condition [tmpfs] first
+//	fill FILE N               fills the disk of a file but for N bytes
 //	jobs N                    checks how many bulk jobs the simulator has seen created
 //	paced N DURATION          checks that no more than N were created within any such time
 //	await METHOD PATH N       waits until the simulator saw N calls of a path pattern

@@ -102,10 +102,16 @@ func params(dir string) testscript.Params {
 			env.Values[stageKey{}] = &stage{}
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "tmpfs" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return canMount(), nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
-			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd,
+			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd,
 		},
 	}
 }
@@ -224,6 +230,40 @@ func pacedCmd(ts *testscript.TestScript, _ bool, args []string) {
 			ts.Fatalf("jobs %d to %d were created within %s, at most %d may be within %s", i+1, i+most+1, took, most, window)
 		}
 	}
+}
+
+// canMount reports whether a small disk can be mounted here.
+func canMount() bool {
+	dir, err := os.MkdirTemp("", "sluice-disk")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.Remove(dir) }()
+	if exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", dir).Run() != nil {
+		return false
+	}
+	return exec.Command("umount", dir).Run() == nil
+}
+
+func diskCmd(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(ts.Exec("mount", "-t", "tmpfs", "-o", "mode=700,size="+args[1], "tmpfs", dir))
+	ts.Defer(func() { _ = exec.Command("umount", dir).Run() })
+}
+
+func fillCmd(ts *testscript.TestScript, _ bool, args []string) {
+	leave, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	file, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	var size int64
+	for block := make([]byte, 4096); ; size += int64(len(block)) {
+		if _, err := file.Write(block); err != nil {
+			break // full
+		}
+	}
+	ts.Check(errors.Join(file.Truncate(max(0, size-leave)), file.Close()))
 }
 
 func awaitCmd(ts *testscript.TestScript, _ bool, args []string) {
