@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -21,6 +22,8 @@ type hostEnd struct {
 
 	sendGrant func(*pb.Grant) error
 	sendStop  func(*pb.Stop) error
+
+	stopSent atomic.Bool // the connector was asked to stop
 
 	helpers sync.WaitGroup
 	done    chan struct{} // closed when the conversation is over
@@ -65,6 +68,7 @@ func (h *hostEnd) watchStop() {
 			h.cancel(hostBroke("the request to stop", err))
 			return
 		}
+		h.stopSent.Store(true)
 		_ = h.sendStop(m) // a broken call shows in Recv
 		timer := time.NewTimer(time.Until(stop.Deadline))
 		defer timer.Stop()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -52,7 +53,22 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 	if err != nil || h.sent.n == 0 {
 		return err
 	}
+	if h.forgotten(about.Deadline) {
+		return connectorBreach("the connector says it is done, but %d records it was sent have no outcome", h.sent.n)
+	}
 	return stream.Settle(ctx, untaken(h.sent.sorted()))
+}
+
+// deadlineGrace is how long before its deadline a sync may end by itself.
+const deadlineGrace = 5 * time.Second
+
+// forgotten reports whether the connector had no reason to leave records: it was
+// not asked to stop, had time, and was told that no more records follow. What it
+// left is lost in it, a last chunk that was not sent for instance, and may not be
+// called untaken.
+func (h *outboundHost) forgotten(deadline time.Time) bool {
+	inTime := deadline.IsZero() || time.Until(deadline) > deadlineGrace
+	return h.toldAll.Load() && !h.stopSent.Load() && inTime
 }
 
 // outboundHost is one outbound call, seen from the host.
@@ -67,6 +83,7 @@ type outboundHost struct {
 	fresh   chan struct{} // has room for one: demand grew
 	settled int64
 
+	toldAll atomic.Bool // end_of_records was sent
 	records sync.Mutex
 	sent    *seqSet // or about to be, and without an outcome
 
@@ -251,6 +268,7 @@ func (h *outboundHost) endRecords() error {
 	if err := h.turn(""); err != nil {
 		return err
 	}
+	h.toldAll.Store(true)
 	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_EndOfRecords{EndOfRecords: &pb.EndOfRecords{}}})
 }
 
