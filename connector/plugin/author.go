@@ -15,6 +15,13 @@ type authorEnd struct {
 	ctx    context.Context // of the call
 	ledger bool            // the host answers grants
 
+	// work is what the connector does its work with: it also ends when the host
+	// breaks the contract, since nobody would tell the connector otherwise.
+	work     context.Context
+	stopWork context.CancelCauseFunc
+	deaf     chan struct{} // closed when nothing more is received
+	deafness error         // why; nil when the host closed its side in order
+
 	sendUsage    func(*pb.Usage) error
 	sendGrant    func(*pb.GrantRequest) error
 	sendProgress func(*pb.Progress) error
@@ -33,9 +40,30 @@ type authorEnd struct {
 }
 
 func newAuthorEnd(ctx context.Context, ledger bool) *authorEnd {
+	work, stopWork := context.WithCancelCause(ctx)
 	return &authorEnd{
 		ctx: ctx, ledger: ledger, stop: make(chan connector.Stop, 1), waiting: make(map[any][]chan any),
-		reports: newReporter(),
+		reports: newReporter(), work: work, stopWork: stopWork, deaf: make(chan struct{}),
+	}
+}
+
+// receive runs what does nothing but receive, so that acks, grants and stops
+// never wait. It ends with the call, which ends right after the connector.
+func (a *authorEnd) receive(all func() error) {
+	a.deafness = all()
+	close(a.deaf)
+	if a.deafness != nil {
+		a.stopWork(connector.Errorf(connector.ClassCancelled, "HOST_GONE", "the conversation with the host broke: %w", a.deafness))
+	}
+}
+
+// broken returns the error that ended receiving, if any.
+func (a *authorEnd) broken() error {
+	select {
+	case <-a.deaf:
+		return a.deafness
+	default:
+		return nil
 	}
 }
 
@@ -133,7 +161,17 @@ func (a *authorEnd) ask(ctx context.Context, key any, send func() error) (any, e
 		return nil, connector.AsError(context.Cause(ctx))
 	case <-a.ctx.Done():
 		return nil, hostLost(a.ctx)
+	case <-a.deaf:
 	}
+	select {
+	case got := <-answer: // it came before the end
+		return got, nil
+	default:
+	}
+	if a.deafness != nil {
+		return nil, a.deafness
+	}
+	return nil, hostBreach("the host closed its side of the conversation and left a ticket, a checkpoint or a request for budget without an answer")
 }
 
 func (a *authorEnd) pose(key any, answer chan any, send func() error) error {

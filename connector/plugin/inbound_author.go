@@ -1,7 +1,10 @@
 package plugin
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"io"
 	"slices"
 	"sync"
 
@@ -36,10 +39,11 @@ func (s *server) SyncInbound(call inboundCall) error {
 
 func runInbound(call inboundCall, about connector.InboundSync, in connector.Inbound) error {
 	a := newInboundAuthor(call, about)
-	go a.receive() // ends with the call, which ends right after this function
-	err := a.reporting(func() error { return in.SyncInbound(connector.WithHost(call.Context(), a), about, a) })
-	if err != nil {
-		return err
+	go a.receive(a.receiveAll)
+	defer a.stopWork(nil)
+	err := a.reporting(func() error { return in.SyncInbound(connector.WithHost(a.work, a), about, a) })
+	if cause := cmp.Or(a.broken(), err); cause != nil {
+		return cause // what went wrong first explains the rest
 	}
 	if left := a.open(); left != "" {
 		return connector.Errorf(connector.ClassInternal, "STREAM_OPEN", "the connector ended without ending the stream %s", left)
@@ -95,22 +99,38 @@ func (a *inboundAuthor) sendLocked(messages ...*pb.SyncInboundResponse) error {
 	return nil
 }
 
-// receive does nothing but receive: acks, grants, stop.
-func (a *inboundAuthor) receive() {
+// receiveAll receives until the call ends: acks, grants, stop.
+func (a *inboundAuthor) receiveAll() error {
 	for {
 		m, err := a.call.Recv()
-		if err != nil { // io.EOF too: the host has no more to say
-			return
+		if errors.Is(err, io.EOF) { // the host has no more to say
+			return nil
 		}
-		switch m := m.GetMessage().(type) {
-		case *pb.SyncInboundRequest_CheckpointAck:
-			a.answered(checkpointKey{m.CheckpointAck.GetStream(), m.CheckpointAck.GetNumber()}, nil)
-		case *pb.SyncInboundRequest_Grant:
-			a.answered(m.Grant.GetId(), m.Grant)
-		case *pb.SyncInboundRequest_Stop:
-			a.stopped(m.Stop)
+		if err == nil {
+			err = a.take(m)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+func (a *inboundAuthor) take(m *pb.SyncInboundRequest) error {
+	switch m := m.GetMessage().(type) {
+	case *pb.SyncInboundRequest_CheckpointAck:
+		stream, number, err := wire.CheckpointAckFrom(m.CheckpointAck)
+		if err == nil {
+			a.answered(checkpointKey{stream, number}, nil)
+		}
+		return hostBroke("an ack", err)
+	case *pb.SyncInboundRequest_Grant:
+		a.answered(m.Grant.GetId(), m.Grant)
+		return nil
+	case *pb.SyncInboundRequest_Stop:
+		a.stopped(m.Stop)
+		return nil
+	}
+	return hostBreach("an unknown or misplaced message in SyncInbound: %T", m.GetMessage())
 }
 
 type checkpointKey struct {

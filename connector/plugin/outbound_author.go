@@ -40,8 +40,9 @@ func (s *server) SyncOutbound(call outboundCall) error {
 
 func runOutbound(call outboundCall, about connector.OutboundSync, out connector.Outbound) error {
 	a := newOutboundAuthor(call, about)
-	go a.receive() // ends with the call, which ends right after this function
-	err := a.reporting(func() error { return out.SyncOutbound(connector.WithHost(call.Context(), a), about, a) })
+	go a.receive(a.receiveAll)
+	defer a.stopWork(nil)
+	err := a.reporting(func() error { return out.SyncOutbound(connector.WithHost(a.work, a), about, a) })
 	if cause := cmp.Or(a.broken(), a.laws.broke(), err); cause != nil {
 		return cause // what went wrong first explains the rest
 	}
@@ -67,8 +68,6 @@ type outboundAuthor struct {
 	batches chan *connector.RecordBatch // closed at the end of records
 	schemas map[string]*connector.Schema
 	returns map[string]bool // tickets handed back; true when their records ended
-	failed  chan struct{}   // closed when receiving failed
-	failure error
 
 	laws *outboundLaws
 
@@ -82,7 +81,7 @@ func newOutboundAuthor(call outboundCall, about connector.OutboundSync) *outboun
 		authorEnd: newAuthorEnd(call.Context(), about.KeepsLedger), call: call, about: about,
 		// The end of each handed-back ticket takes room too.
 		batches: make(chan *connector.RecordBatch, window+len(about.Tickets)), schemas: make(map[string]*connector.Schema),
-		returns: make(map[string]bool), failed: make(chan struct{}), laws: newOutboundLaws(about.Tickets),
+		returns: make(map[string]bool), laws: newOutboundLaws(about.Tickets),
 	}
 	for _, t := range about.Tickets {
 		a.returns[t.ID] = false
@@ -108,17 +107,9 @@ func (a *outboundAuthor) send(m *pb.SyncOutboundResponse) error {
 	return a.unsent(a.call.Send(m))
 }
 
-// receive does nothing but receive. Batches the connector did not ask for (a
-// host that keeps neither tickets nor a ledger may send them) block it, and
+// receiveAll receives until the call ends. Batches the connector did not ask for
+// (a host that keeps neither tickets nor a ledger may send them) block it, and
 // HTTP/2 flow control holds such a host.
-func (a *outboundAuthor) receive() {
-	err := a.receiveAll()
-	if err != nil {
-		a.failure = err
-		close(a.failed)
-	}
-}
-
 func (a *outboundAuthor) receiveAll() error {
 	ended := false
 	for {
@@ -224,16 +215,6 @@ func (a *outboundAuthor) queue(batch *connector.RecordBatch) error {
 	}
 }
 
-// broken returns the error that ended receiving, if any.
-func (a *outboundAuthor) broken() error {
-	select {
-	case <-a.failed:
-		return a.failure
-	default:
-		return nil
-	}
-}
-
 // Next asks for more and returns the next batch, or io.EOF.
 func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, error) {
 	if err := a.demand(); err != nil {
@@ -247,8 +228,12 @@ func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, erro
 	select {
 	case batch, ok := <-a.batches:
 		return a.hand(batch, ok)
-	case <-a.failed:
-		return nil, a.failure
+	case <-a.deaf:
+		if a.deafness != nil {
+			return nil, a.deafness
+		}
+		batch, ok := <-a.batches // closed before
+		return a.hand(batch, ok)
 	case <-ctx.Done():
 		return nil, connector.AsError(context.Cause(ctx))
 	case <-a.ctx.Done():
