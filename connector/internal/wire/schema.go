@@ -66,10 +66,10 @@ func checkColumn(c connector.Column) error {
 }
 
 func mapped(f connector.MappedField) (*connectorv1.Column, error) {
-	return column(connector.Column{Name: f.Name, Type: f.Type})
+	return column(connector.Column(f))
 }
 
 func mappedFrom(c *connectorv1.Column) (connector.MappedField, error) {
 	col, err := columnFrom(c)
-	return connector.MappedField{Name: col.Name, Type: col.Type}, err
+	return connector.MappedField(col), err
 }

@@ -143,24 +143,31 @@ func fill(sim *zohosim.Sim, o *options) error {
 	return nil
 }
 
-// announce prints the line and writes the ready file, complete at once under its name.
+// announce writes the ready file, complete at once under its name, and then prints the line: who reads the line finds
+// the file.
 func announce(sim *zohosim.Sim, base string, o *options, stdout io.Writer) error {
 	e := sim.Endpoint(base)
 	line, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
+	if o.ready != "" {
+		if err := writeReady(o.ready, line); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		_, err = fmt.Fprintf(stdout, "%s\n", line)
-	} else {
-		_, err = fmt.Fprintf(stdout, "zohosim ready at %s client_id=%s client_secret=%s refresh_token=%s grant_code=%s org_id=%s\n",
-			e.BaseURL, e.ClientID, e.ClientSecret, e.RefreshToken, e.GrantCode, e.OrgID)
-	}
-	if err != nil || o.ready == "" {
 		return err
 	}
-	if err = os.WriteFile(o.ready+".tmp", append(line, '\n'), 0o600); err != nil {
+	_, err = fmt.Fprintf(stdout, "zohosim ready at %s client_id=%s client_secret=%s refresh_token=%s grant_code=%s org_id=%s\n",
+		e.BaseURL, e.ClientID, e.ClientSecret, e.RefreshToken, e.GrantCode, e.OrgID)
+	return err
+}
+
+func writeReady(path string, line []byte) error {
+	if err := os.WriteFile(path+".tmp", append(line, '\n'), 0o600); err != nil {
 		return err
 	}
-	return os.Rename(o.ready+".tmp", o.ready)
+	return os.Rename(path+".tmp", path)
 }
