@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,9 @@ import (
 // TestMain lets the test binary be the connector that tests launch.
 func TestMain(m *testing.M) {
 	if os.Getenv(CookieKey) == CookieValue {
+		if slices.Contains(os.Args, sceneArgument) {
+			os.Exit(Main(&scenes{}))
+		}
 		os.Exit(Main(&fake{}))
 	}
 	if os.Getenv(hostEnv) != "" {
