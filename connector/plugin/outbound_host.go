@@ -68,7 +68,7 @@ const deadlineGrace = 5 * time.Second
 // called untaken.
 func (h *outboundHost) forgotten(deadline time.Time) bool {
 	inTime := deadline.IsZero() || time.Until(deadline) > deadlineGrace
-	return h.toldAll.Load() && !h.stopSent.Load() && inTime
+	return h.told && !h.stopSent.Load() && inTime
 }
 
 // outboundHost is one outbound call, seen from the host.
@@ -84,6 +84,7 @@ type outboundHost struct {
 	settled int64
 
 	toldAll atomic.Bool // end_of_records was sent
+	told    bool        // before the connector was done
 	records sync.Mutex
 	sent    *seqSet // or about to be, and without an outcome
 
@@ -293,6 +294,7 @@ func (h *outboundHost) receive() error {
 
 // finish checks the count and waits for the end of the call.
 func (h *outboundHost) finish(done *pb.OutboundDone) error {
+	h.told = h.toldAll.Load() // a host may end its records because the call ends
 	if done.GetSettled() != h.settled {
 		return connectorBreach("the connector says it settled %d records; outcomes of %d arrived", done.GetSettled(), h.settled)
 	}
