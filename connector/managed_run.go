@@ -144,6 +144,9 @@ func (r *managedRun) take(batch *RecordBatch) {
 		r.flush()
 	}
 	if batch.Rows == 0 {
+		if batch.Ticket != "" { // these were all: no need to wait for what follows
+			r.flush()
+		}
 		return
 	}
 	if batch.Ticket != "" { // whole, however many: the app's answer covers all of them

@@ -48,7 +48,9 @@ type OutboundStream interface {
 
 	// Next returns the next batch, or io.EOF after the last one. Calling it is
 	// what asks the host for more: a connector that does not call it is not
-	// sent records.
+	// sent records. A batch without rows that carries a ticket says that all
+	// records of the ticket were handed back; a host may leave it out, as
+	// other records or io.EOF say so too.
 	Next(ctx context.Context) (*RecordBatch, error)
 
 	// Settle sends outcomes. Each record handed out by Next is settled once.
