@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check bench clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ readme-check: build bin/tools/grpcurl ## run the commands the README shows, grpc
 
 bin/tools/grpcurl: .ci/tools/go.mod
 	$(GO) build -modfile=.ci/tools/go.mod -o $@ github.com/fullstorydev/grpcurl/cmd/grpcurl
+
+# Kills of processes, and the seed of their moments.
+KILLS ?= 300
+SEED  ?= 1
+
+kill-test: ## kill processes at random moments of runs; no record may be lost or doubled
+	KILLS=$(KILLS) KILL_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -run '^TestKills$$' -v ./runner/e2e
 
 bench: build ## throughput as ratios, and the peak memory of each process
 	$(GO) run ./runner/e2e/bench
