@@ -206,11 +206,14 @@ func alive(pid int) bool {
 // until polls a condition.
 func until(t *testing.T, patience time.Duration, problem string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	late := time.After(patience)
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-again.C:
+		case <-late:
 			t.Fatal(problem)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
