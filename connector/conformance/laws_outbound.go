@@ -312,7 +312,7 @@ func validates(x *exam) error {
 	o := x.subject.Outbound
 	batch := &connector.RecordBatch{Schema: &connector.Schema{ID: "s1"}, Action: x.action(strategy), Columns: make([]connector.Values, len(o.Mapping))}
 	for _, m := range o.Mapping {
-		batch.Schema.Columns = append(batch.Schema.Columns, connector.Column{Name: m.Name, Type: m.Type})
+		batch.Schema.Columns = append(batch.Schema.Columns, connector.Column(m))
 	}
 	for i, r := range o.Records {
 		appendRecord(batch, int64(i+1), r)

@@ -193,7 +193,7 @@ func (x *exam) resume() (*resumption, error) {
 		script.tickets, script.first = tickets, int64(len(left.order))+1
 		schema := &connector.Schema{ID: "s1"}
 		for _, m := range x.subject.Outbound.Mapping {
-			schema.Columns = append(schema.Columns, connector.Column{Name: m.Name, Type: m.Type})
+			schema.Columns = append(schema.Columns, connector.Column(m))
 		}
 		for _, ticket := range tickets {
 			b := &connector.RecordBatch{Schema: schema, Ticket: ticket.ID, Action: left.script.action, Columns: make([]connector.Values, len(schema.Columns))}

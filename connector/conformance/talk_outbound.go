@@ -127,7 +127,7 @@ func (x *exam) converse(script outboundScript) (*outboundTalk, error) {
 	o := x.subject.Outbound
 	script.action, script.schema = x.action(strategy), &connector.Schema{ID: "s1"}
 	for _, m := range o.Mapping {
-		script.schema.Columns = append(script.schema.Columns, connector.Column{Name: m.Name, Type: m.Type})
+		script.schema.Columns = append(script.schema.Columns, connector.Column(m))
 	}
 	t := newOutboundTalk(script, x.options)
 	about := connector.OutboundSync{
