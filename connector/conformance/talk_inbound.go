@@ -13,7 +13,8 @@ const (
 	readFirst   = "a first read"
 	readAgain   = "the read after it"
 	readMidway  = "a read that goes on at a checkpoint"
-	readFields  = "a read of some columns"
+	readFields  = "a read of one column"
+	readKey     = "a read of a key column alone"
 	readBounded = "an incremental read with an earlier bound"
 	readDrain   = "a read that is to drain"
 	readNow     = "a read that is to stop now"
@@ -84,7 +85,7 @@ func (x *exam) inboundScript(name string) (inboundScript, error) {
 		s.slow, s.cancel = true, true
 	case readFails:
 		s.failRows = true
-	case readAgain, readMidway, readFields, readBounded:
+	case readAgain, readMidway, readFields, readKey, readBounded:
 		err = x.adapt(&s, streams)
 	}
 	return s, err
@@ -127,12 +128,14 @@ func (x *exam) adaptOne(s *inboundScript, selection *connector.StreamSelection, 
 		}
 		selection.State = heard.states[0]
 		return true
-	case readFields:
-		if len(heard.columns) < 2 {
-			return false
+	case readFields, readKey:
+		for _, c := range heard.columns {
+			isKey := slices.Contains(stream.Key, c.Name)
+			if c.Name != stream.Cursor && isKey == (s.name == readKey) {
+				selection.Fields = []string{c.Name} // the last one wins
+			}
 		}
-		selection.Fields = []string{heard.columns[0].Name}
-		return true
+		return len(selection.Fields) > 0
 	}
 	if !slices.Contains(stream.Modes, connector.ReadIncremental) {
 		return false

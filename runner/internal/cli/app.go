@@ -71,7 +71,7 @@ login; 4 plan refused; 5 delayed; 6 run failed; 7 sync is running elsewhere;
 	flags.BoolVar(&a.verbose, "verbose", false, "log what is going on to stderr")
 	root.AddCommand(
 		connectorsCommand(a), connectionsCommand(a), streamsCommand(a), syncsCommand(a),
-		runsCommand(a), recordsCommand(a), queryCommand(a), applyCommand(a), exportCommand(a), versionCommand(a),
+		runsCommand(a), recordsCommand(a), queryCommand(a), applyCommand(a), exportCommand(a), verifyCommand(a), versionCommand(a),
 	)
 	return root
 }

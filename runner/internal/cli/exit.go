@@ -12,7 +12,7 @@ import (
 // The exit codes. Scripts may rely on them.
 const (
 	ExitOK          = 0   // done; a run is Healthy
-	ExitIncomplete  = 1   // the run ended, some records or streams did not succeed
+	ExitIncomplete  = 1   // the run ended, some records or streams did not succeed; verify found a law broken
 	ExitUsage       = 2   // wrong flags, unknown names, wrong answers: change the command or the configuration
 	ExitConnector   = 3   // the connector could not be started or died, or the login or a permission was refused
 	ExitPlanRefused = 4   // the source or the mapping cannot be planned; nothing was sent
@@ -63,6 +63,7 @@ func exitCode(err error) int {
 		plan   *runner.PlanError
 		launch *launchError
 		end    *runEnd
+		broken *brokenLaws
 		said   *connector.Error
 	)
 	switch {
@@ -78,6 +79,8 @@ func exitCode(err error) int {
 		return ExitBusy
 	case errors.As(err, &end):
 		return runExit(end.run)
+	case errors.As(err, &broken):
+		return ExitIncomplete
 	case errors.As(err, &launch):
 		return ExitConnector
 	case errors.As(err, &said):
