@@ -11,11 +11,11 @@ import (
 // for instance "Bulk Write Initialize: 120 a day (500 of 60,000 credits each)".
 func (l Limits) Sentences() []string {
 	var lines []string
-	for _, limit := range l.Limits {
-		lines = append(lines, limit.Sentence(l.Pools))
-	}
 	for _, p := range l.Pools {
 		lines = append(lines, p.Sentence())
+	}
+	for _, limit := range l.Limits {
+		lines = append(lines, limit.Sentence(l.Pools))
 	}
 	return lines
 }
@@ -35,9 +35,9 @@ func (l Limit) Sentence(pools []Pool) string {
 		}
 	}
 	if l.MaxConcurrency > 0 {
-		at := fmt.Sprintf("at most %s at once", digits(int64(l.MaxConcurrency)))
+		at := fmt.Sprintf("%s at once", digits(int64(l.MaxConcurrency)))
 		if l.Shared != "" {
-			at += " together with all of group " + l.Shared
+			at += " (shared: " + l.Shared + ")"
 		}
 		parts = append(parts, at)
 	}

@@ -20,11 +20,11 @@ func TestLimitsAreSaidInSentences(t *testing.T) {
 		Pools: []connector.Pool{{Name: "credits", Label: "Credits", Capacity: 60_000, Window: 24 * time.Hour}},
 	}
 	want := []string{
-		"Bulk Write Initialize: 120 a day (500 of 60,000 credits each)",
-		"Records: 600,000 records a day (1 of 60,000 credits for every 10 records), at most 10 at once together with all of group heavy",
-		"download: 10 a minute, 1,000 in 1h30m0s, at most 1 at once",
-		"Everything else: no limit",
 		"Credits: 60,000 a day, rolling",
+		"Bulk Write Initialize: 120 a day (500 of 60,000 credits each)",
+		"Records: 600,000 records a day (1 of 60,000 credits for every 10 records), 10 at once (shared: heavy)",
+		"download: 10 a minute, 1,000 in 1h30m0s, 1 at once",
+		"Everything else: no limit",
 	}
 	if diff := cmp.Diff(want, limits.Sentences()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -123,7 +123,7 @@ func (e *Engine) Limits(ctx context.Context, connectionName string) (connector.L
 	if err != nil {
 		return connector.Limits{}, nil, err
 	}
-	return limits, LimitSentences(limits), nil
+	return limits, limits.Sentences(), nil
 }
 
 // Form returns the configuration form of a sync over a connection, given the

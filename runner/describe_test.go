@@ -25,20 +25,6 @@ func someLimits() connector.Limits {
 	}
 }
 
-func TestLimitsAreSaidInSentences(t *testing.T) {
-	t.Parallel()
-	want := []string{
-		"Credits: 170,000 a day",
-		"Bulk Write Initialize: 500 Credits each, at most 340 a day; 10 at once",
-		"Records: 1 Credits for every 10 records, at most 1,700,000 records a day",
-		"download: 10 a minute; 2 at once (shared: heavy)",
-		"free: unlimited",
-	}
-	if diff := cmp.Diff(want, LimitSentences(someLimits())); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 func TestOverridesChangeWhatTheyNameAndNothingElse(t *testing.T) {
 	t.Parallel()
 	two, thousand := 2, int64(1000)

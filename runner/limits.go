@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -72,57 +71,6 @@ func limitNames(limits connector.Limits) string {
 	return strings.Join(names, ", ")
 }
 
-// LimitSentences says limits in words, one sentence for each pool and limit, for
-// instance "Bulk Write Initialize: 340 a day; 10 at once".
-func LimitSentences(limits connector.Limits) []string {
-	var sentences []string
-	for _, p := range limits.Pools {
-		sentences = append(sentences, fmt.Sprintf("%s: %s %s", nameOr(p.Label, p.Name), grouped(p.Capacity), per(p.Window)))
-	}
-	for _, l := range limits.Limits {
-		sentences = append(sentences, nameOr(l.Label, l.Category)+": "+limitParts(l, limits.Pools))
-	}
-	return sentences
-}
-
-func limitParts(l connector.Limit, pools []connector.Pool) string {
-	var parts []string
-	for _, r := range l.Rates {
-		parts = append(parts, grouped(r.Count)+" "+per(r.Per))
-	}
-	if p := poolNamed(pools, costPool(l)); p != nil && l.Cost.Units > 0 {
-		parts = append(parts, costPart(*l.Cost, *p))
-	}
-	if l.MaxConcurrency > 0 {
-		part := fmt.Sprintf("%d at once", l.MaxConcurrency)
-		if l.Shared != "" {
-			part += " (shared: " + l.Shared + ")"
-		}
-		parts = append(parts, part)
-	}
-	if parts == nil {
-		return "unlimited"
-	}
-	return strings.Join(parts, "; ")
-}
-
-// costPart says how far a pool reaches and what one request takes.
-func costPart(c connector.Cost, p connector.Pool) string {
-	name := nameOr(p.Label, p.Name)
-	if c.Items > 0 {
-		return fmt.Sprintf("%s %s for every %s records, at most %s records %s",
-			grouped(c.Units), name, grouped(c.Items), grouped(p.Capacity/c.Units*c.Items), per(p.Window))
-	}
-	return fmt.Sprintf("%s %s each, at most %s %s", grouped(c.Units), name, grouped(p.Capacity/c.Units), per(p.Window))
-}
-
-func costPool(l connector.Limit) string {
-	if l.Cost == nil {
-		return ""
-	}
-	return l.Cost.Pool
-}
-
 func poolNamed(pools []connector.Pool, name string) *connector.Pool {
 	for i := range pools {
 		if pools[i].Name == name {
@@ -137,21 +85,6 @@ func nameOr(label, name string) string {
 		return label
 	}
 	return name
-}
-
-// per says a window in words: "a minute", "in 10 s".
-func per(d time.Duration) string {
-	switch d {
-	case time.Second:
-		return "a second"
-	case time.Minute:
-		return "a minute"
-	case time.Hour:
-		return "an hour"
-	case 24 * time.Hour:
-		return "a day"
-	}
-	return "in " + d.String()
 }
 
 // grouped writes a number with thousands separated by commas.

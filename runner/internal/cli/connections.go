@@ -58,7 +58,7 @@ func (a *app) sayConnection(c runner.Connection) {
 	a.sayAnswers("answer   ", c.Answers)
 	a.sayAnswers("parameter", c.Parameters)
 	a.say("secrets   %s (sealed)", orDash(strings.Join(shape.Secrets, ", ")))
-	for _, sentence := range runner.LimitSentences(c.Limits) {
+	for _, sentence := range c.Limits.Sentences() {
 		a.say("limit     %s", sentence)
 	}
 }
