@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench sdk-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ SEED  ?= 1
 
 kill-test: ## kill processes at random moments of runs; no record may be lost or doubled
 	KILLS=$(KILLS) KILL_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -run '^TestKills$$' -v ./runner/e2e
+
+sdk-check: ## Zoho's own Node and Python SDKs, and fuzzed requests, against the simulator
+	sh zoho/zohosim/sdkcheck/run.sh
 
 bench: build ## throughput as ratios, and the peak memory of each process
 	$(GO) run ./runner/e2e/bench

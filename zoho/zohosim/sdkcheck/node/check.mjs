@@ -1,8 +1,8 @@
 // Drives a running zohosim with Zoho's official Node SDK 8.0: auth, metadata, records, bulk write, bulk read.
 //
-//	node check.mjs READY_FILE SCRATCH_DIR
+//	READY=... SCRATCH=... node check.mjs
 //
-// READY_FILE is what zohosim --ready-file wrote. What the SDK reports is compared with what the simulator stored, which
+// READY is a file with the line zohosim --json prints, SCRATCH an empty folder. What the SDK reports is compared with what the simulator stored, which
 // the admin side (/_sim/) tells.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync, mkdirSync } from "node:fs";
@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
 import * as sdk from "@zohocrm/nodejs-sdk-8.0";
 
-const [readyFile, scratch] = process.argv.slice(2);
-const sim = JSON.parse(readFileSync(readyFile, "utf8"));
+const { READY, SCRATCH: scratch } = process.env;
+const sim = JSON.parse(readFileSync(READY, "utf8"));
 
 /** admin asks the simulator itself; records come as NDJSON, their values as canonical text. */
 async function admin(path, method = "GET") {
