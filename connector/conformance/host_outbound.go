@@ -39,6 +39,7 @@ type outboundScript struct {
 	first   int64                    // number of the first fresh record, default 1
 	schema  *connector.Schema
 	action  connector.Action
+	prefix  string // makes values of this conversation unlike those of others
 }
 
 // errHost is the failure of a host that fails on purpose.
@@ -173,6 +174,7 @@ func (t *outboundTalk) add(b *connector.RecordBatch) {
 	}
 	seq := t.script.first + int64(t.row)
 	t.row++
+	r = r.made(t.script.prefix, seq)
 	appendRecord(b, seq, r)
 	t.take(seq, r)
 }

@@ -314,8 +314,9 @@ func validates(x *exam) error {
 	for _, m := range o.Mapping {
 		batch.Schema.Columns = append(batch.Schema.Columns, connector.Column(m))
 	}
+	unique := prefix()
 	for i, r := range o.Records {
-		appendRecord(batch, int64(i+1), r)
+		appendRecord(batch, int64(i+1), r.made(unique, int64(i+1)))
 	}
 	findings, err := ask(x, "ValidateRecords", x.options.Patience, func(ctx context.Context) ([]connector.RowOutcome, error) {
 		about := connector.OutboundSync{SyncID: "conformance", RunID: "conformance", Strategy: strategy, Answers: o.Answers, Mapping: o.Mapping}

@@ -225,7 +225,7 @@ func resumesTickets(x *exam) error {
 		switch got := r.next.outcomes[seq]; {
 		case len(got) != 1:
 			return breach("record %d of a ticket that was handed back has %d outcomes", seq, len(got))
-		case got[0].status != connector.StatusSucceeded:
+		case got[0].status != connector.StatusSucceeded && got[0].status != connector.StatusRejected: // it may be a duplicate
 			return breach("record %d of a ticket that was handed back is %s: %v", seq, got[0].status, got[0].err)
 		}
 	}

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -52,10 +54,28 @@ type Record struct {
 	Identifier string
 	// AppIdentifier is its key in the app, where known.
 	AppIdentifier string
-	// Values has one entry for each mapped field; nil is null.
+	// Values has one entry for each mapped field; nil is null. [Unique] in a
+	// value is replaced by a text that differs each time the record is sent,
+	// which a field needs that the app keeps unique.
 	Values []*string
 	// Bad is true when the app or the connector does not accept the record.
 	Bad bool
+}
+
+// Unique stands in the values of records for a text that was never sent before.
+const Unique = "{unique}"
+
+// made is the record with its unique texts.
+func (r Record) made(prefix string, seq int64) Record {
+	values := make([]*string, len(r.Values))
+	for i, v := range r.Values {
+		if values[i] = v; v != nil && strings.Contains(*v, Unique) {
+			text := strings.ReplaceAll(*v, Unique, fmt.Sprintf("%s%d", prefix, seq))
+			values[i] = &text
+		}
+	}
+	r.Values = values
+	return r
 }
 
 // Inbound is an inbound sync.

@@ -2,7 +2,9 @@ package conformance
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -125,6 +127,7 @@ func (x *exam) converse(script outboundScript) (*outboundTalk, error) {
 		return nil, skip("the connector has no outbound direction")
 	}
 	o := x.subject.Outbound
+	script.prefix = prefix()
 	script.action, script.schema = x.action(strategy), &connector.Schema{ID: "s1"}
 	for _, m := range o.Mapping {
 		script.schema.Columns = append(script.schema.Columns, connector.Column(m))
@@ -153,6 +156,9 @@ func (x *exam) converse(script outboundScript) (*outboundTalk, error) {
 	x.heard(script.name, &t.hearing)
 	return t, nil
 }
+
+// prefix is a text of letters and digits that nobody used before.
+func prefix() string { return strings.ToLower(rand.Text()[:10]) }
 
 // anew opens the connector and a session for one conversation; done closes both.
 func (x *exam) anew() (s connector.Session, done func(), err error) {

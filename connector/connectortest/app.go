@@ -3,6 +3,7 @@ package connectortest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ type App struct {
 	guests   []guest
 	next     int
 	jobs     map[string]*job
-	outbound int // runs so far
+	names    map[string]bool // that were written
+	outbound int             // runs so far
 	inbound  int
 	asked    int // calls that a law wants to differ
 	poisoned bool
@@ -47,6 +49,7 @@ const (
 	goodToken = "let-me-in-please"
 	badToken  = "an-expired-token"
 	unwanted  = "Mallory the unwanted"
+	unique    = "Grace Hopper" // begins names that are taken once only
 )
 
 // seeded is the number of guests in the beginning.
@@ -54,7 +57,7 @@ const seeded = 60
 
 // NewApp returns an app with some guests.
 func NewApp() *App {
-	a := &App{JobTime: 50 * time.Millisecond, jobs: make(map[string]*job)}
+	a := &App{JobTime: 50 * time.Millisecond, jobs: make(map[string]*job), names: make(map[string]bool)}
 	start := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range seeded {
 		a.guests = append(a.guests, guest{id: a.id(), name: fmt.Sprintf("Guest %d", i), member: i%2 == 0, changed: start.Add(time.Duration(i) * time.Hour)})
@@ -86,6 +89,11 @@ func (a *App) submit(names map[int64]string) string {
 			j.answers[seq] = jobAnswer{refused: "UNWANTED"}
 			continue
 		}
+		if strings.HasPrefix(name, unique) && a.names[name] {
+			j.answers[seq] = jobAnswer{refused: "DUPLICATE"}
+			continue
+		}
+		a.names[name] = true
 		j.answers[seq] = jobAnswer{id: a.id()}
 	}
 	id := fmt.Sprintf("job-%d", len(a.jobs)+1)

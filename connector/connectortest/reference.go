@@ -39,7 +39,7 @@ func Subject(app *App, breaks string) conformance.Subject {
 			Strategy: "Create", Answers: connector.Answers{"book": {"hall"}},
 			Mapping: []connector.MappedField{{Name: "name", Type: connector.Type{Kind: connector.KindString}}},
 			Records: []conformance.Record{
-				record("1", "Ada Lovelace", false), record("2", unwanted, true), record("3", "Grace Hopper", false), record("4", "Emmy Noether", false),
+				record("1", "Ada Lovelace", false), record("2", unwanted, true), record("3", "Grace Hopper "+conformance.Unique, false), record("4", "Emmy Noether", false),
 				record("5", "", true), record("6", "Sofya Kovalevskaya", false), record("7", "Mary Somerville", false),
 			},
 			ReadAhead: chunkRecords * (chunksAtOnce + 1),

@@ -57,7 +57,7 @@ or a sandbox.
     answers: {book: hall}
     mapping: [{field: name, type: string}]
     records:
-      - {id: 1, values: {name: Ada}}
+      - {id: 1, values: {name: "Ada {unique}"}}    # another text at each sending
       - {id: 2, values: {name: null}, bad: true}   # is not accepted
     read_ahead: 6000                   # records it may hold without an outcome
   inbound:
