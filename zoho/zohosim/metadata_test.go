@@ -86,6 +86,9 @@ func TestFieldsCarryWhatAConnectorReads(t *testing.T) {
 			t.Errorf("no field of type %s in the default organisation", want)
 		}
 	}
+	if a := w.want(200, "GET", "/crm/v8/settings/fields?module=Accounts", ""); strings.Contains(string(a.body), `"length":0`) {
+		t.Error("a field without length says it is 0, which Zoho's Node SDK reads as no field")
+	}
 	w.want(204, "GET", "/crm/v8/settings/fields?module=Leads&type=unused", "")
 	if a := w.want(400, "GET", "/crm/v8/settings/fields", ""); a.at("code") != "REQUIRED_PARAM_MISSING" {
 		t.Errorf("%s", a.body)

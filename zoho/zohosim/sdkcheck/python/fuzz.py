@@ -30,7 +30,7 @@ examples = os.environ["EXAMPLES"]
 base = sim["base_url"]
 
 MODULES = ["Accounts", "Deals", "Leads", "Vehicles", "Service_Items", "Notes", "Functions__s"]
-ODD = ["", "no such thing", "Größe;\u0000'%\\", "9" * 40, "-1", "null"]
+ODD = ["", "no such thing", "Größe;'%\\", "9" * 40, "-1", "null"]
 UNSERVED = re.compile(r"photo|mass_update|territories|fetch_full_data|clone|/search|/files|associated_groups|users/actions|\{external_field_value\}|^/\{download_url\}")
 READ_ONLY = re.compile(r"/settings/|/users|/org")
 COUNTS = {"page": 3, "per_page": 200, "index": 2, "parent_column_index": 2}
@@ -82,7 +82,7 @@ def known_values(authorization):
     return {
         "module_api_name": MODULES, "module": MODULES, "api_name": names, "id": ids, "ids": ids + [",".join(ids)],
         "external_field_value": ids, "field": [f["id"] for f in described[:5]], "job_id": [job], "file_id": [upload(authorization)],
-        "file_names": ["accounts.csv"], "find_by": names, "fields": names + [",".join(names[:5])], "sort_by": names,
+        "file_names": ["accounts.csv"], "find_by": ["External_Key", "id"] + names[:4], "fields": names + [",".join(names[:5])], "sort_by": names,
         "duplicate_check_fields": names, "feature": ["bulk-write"], "X-CRM-ORG": [sim["org_id"]],
     }, {f["api_name"]: VALUES.get(f["json_type"], {}) for f in described if not f["read_only"] and f["api_name"] != "id"}
 
@@ -140,7 +140,13 @@ def prepare(known, account_fields):
                 schemas[schema]["required"] = keys
         if name == "bulk_read.json":
             del schemas["Query"]["properties"]["file_type"]  # the file knows only ics, which the simulator does not serve
-            schemas["Criteria"]["properties"]["value"] = {}  # an object, says the file; scalars and lists, says the documentation
+            criterion = {**schemas["Criteria"]["properties"], "value": {}}  # an object, says the file; scalars and lists, says the documentation
+            group = {k: criterion.pop(k) for k in ("group", "group_operator")}
+            schemas["Criteria"] = {"anyOf": [{"type": "object", "properties": criterion, "required": ["field", "comparator", "value"]},
+                                             {"type": "object", "properties": group, "required": ["group", "group_operator"]}]}
+        if name == "bulk_write.json":
+            mappings = schemas["Resource"]["properties"]["field_mappings"]
+            mappings["minItems"], mappings["items"]["required"] = 1, ["api_name", "index"]
         if name == "record.json":
             schemas["Record"].update(additionalProperties=False, required=["Account_Name"])
             schemas["Record"]["properties"] = {"id": schemas["Record"]["properties"]["id"], **account_fields}
