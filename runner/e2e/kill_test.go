@@ -145,7 +145,7 @@ func (s *siege) kills() int {
 // begin starts a simulator, and configures a connection and the sync.
 func (s *siege) begin(t *testing.T) {
 	t.Helper()
-	sim, err := zohosim.New(zohosim.Config{JobDuration: 150 * time.Millisecond, DisableTokenThrottle: true, DisableCredits: true})
+	sim, err := zohosim.New(zohosim.Config{JobDuration: 150 * time.Millisecond, DisableTokenThrottle: true, DisableDownloadLimit: true, AddOnCredits: 100_000_000})
 	if err != nil {
 		t.Fatal(err)
 	}
