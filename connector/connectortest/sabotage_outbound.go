@@ -57,6 +57,9 @@ func forwardStop(from <-chan connector.Stop, to chan<- connector.Stop, over <-ch
 // lateness is how long a cancelled run goes on that is to end promptly.
 const lateness = 8 * time.Second
 
+// afterwards is how long after the end something is said that must not be.
+const afterwards = 20 * time.Millisecond
+
 // end is the end of the conversation.
 func (s *outboundSabotage) end(ctx context.Context, err error) error {
 	close(s.over)
@@ -72,8 +75,10 @@ func (s *outboundSabotage) end(ctx context.Context, err error) error {
 	case s.breaks == "L-516" && ctx.Err() != nil:
 		_ = sleep(context.WithoutCancel(ctx), lateness)
 	case s.breaks == "L-521":
-		go s.OutboundStream.Report(context.WithoutCancel(ctx), connector.Report{Progress: &connector.Progress{Activity: "looking back"}})
-		_ = sleep(context.WithoutCancel(ctx), 0)
+		go func() { // is late on purpose, and not waited for
+			_ = sleep(context.WithoutCancel(ctx), afterwards)
+			s.OutboundStream.Report(context.WithoutCancel(ctx), connector.Report{Progress: &connector.Progress{Activity: "looking back"}})
+		}()
 	}
 	return err
 }
