@@ -190,7 +190,7 @@ func TestAnOlderIntegration(t *testing.T) {
 	org := w.want(200, "GET", "/crm/v5/org", "").at("org", 0, "zgid")
 	w.want(200, "GET", "/crm/v3/settings/modules", "")
 	w.want(200, "GET", "/crm/v3/settings/fields?module=Accounts&type=all", "")
-	req := w.uploadRequest(zipped(t, "file.csv", "External_Key,Account_Name\nk,Acme\n"))
+	req := w.uploadRequestOf("file.csv.zip", zipped(t, "file.csv", "External_Key,Account_Name\nk,Acme\n"))
 	req.URL, _ = url.Parse(w.base + "/crm/v3/upload")
 	req.Header.Set("X-CRM-ORG", org)
 	up, err := w.send(req)

@@ -163,9 +163,15 @@ func zipped(t testing.TB, files ...string) []byte {
 // uploadRequest builds an upload with the right headers.
 func (w *world) uploadRequest(data []byte) *http.Request {
 	w.t.Helper()
+	return w.uploadRequestOf("file", data)
+}
+
+// uploadRequestOf is uploadRequest with a part of another name.
+func (w *world) uploadRequestOf(partName string, data []byte) *http.Request {
+	w.t.Helper()
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
-	part, err := m.CreateFormFile("file", "data.zip")
+	part, err := m.CreateFormFile(partName, "data.zip")
 	if err == nil {
 		_, err = part.Write(data)
 	}
