@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -31,6 +32,9 @@ import (
 func Main(c connector.Connector) int {
 	stderr := os.Stderr // go-plugin puts another file in its place
 	slog.SetDefault(slog.New(logHandler(stderr)))
+	// A connector holds large batches for a short time: collecting twice as
+	// often keeps its peak near what it holds, for a few percent of its CPU.
+	debug.SetGCPercent(50)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if os.Getenv(CookieKey) == CookieValue {

@@ -23,10 +23,10 @@ import (
 // a plain Create, which nothing makes safe to repeat, may leave records in
 // doubt.
 //
-// KILLS is the number of kills, 30 by default, and KILL_SEED the seed; the
+// KILLS is the number of kills, 10 by default, and KILL_SEED the seed; the
 // moments also depend on how busy the machine is.
 func TestKills(t *testing.T) {
-	kills := numberFrom(t, "KILLS", 30)
+	kills := numberFrom(t, "KILLS", 10)
 	seed := numberFrom(t, "KILL_SEED", 1)
 	if testing.Short() {
 		t.Skip("it takes half a minute")

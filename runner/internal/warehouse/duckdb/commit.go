@@ -117,26 +117,48 @@ func (s *streamWriter) store(ctx context.Context, st *stage, l layout, counts *r
 			data.Keys = append(data.Keys, l[st.schema.Column(key)])
 		}
 	}
-	if _, err := s.exec(ctx, render("cast.sql", data)); err != nil {
+	var first, last int64
+	if err := s.QueryRowContext(ctx, `SELECT coalesce(min(ord), 1), coalesce(max(ord), 0) FROM `+st.table).Scan(&first, &last); err != nil {
 		return err
 	}
-	var unparsed int64
-	if err := s.QueryRowContext(ctx, `SELECT coalesce(sum(unparsed_count), 0)::BIGINT FROM sluice_cast`).Scan(&unparsed); err != nil {
-		return err
-	}
-	if _, err := s.exec(ctx, render(name, data)); err != nil {
-		return err
+	for ; first <= last; first += storeSlice {
+		data.First, data.Last = first, first+storeSlice-1
+		unparsed, err := s.storeSlice(ctx, name, data)
+		if err != nil {
+			return err
+		}
+		counts.Unparsed += unparsed
 	}
 	counts.Rows += st.rows
-	counts.Unparsed += unparsed
-	_, err := s.exec(ctx, `DROP TABLE sluice_cast`)
-	return err
+	return nil
+}
+
+// storeSlice is the number of rows stored at a time, in the order they came, so
+// that the memory of casts and joins does not grow with the size of a commit.
+// Of two rows with the same key the later one wins, in whichever slice it is.
+const storeSlice = 25_000
+
+// storeSlice stores the rows of one slice and returns how many of their values
+// did not cast.
+func (s *streamWriter) storeSlice(ctx context.Context, name string, data storeData) (unparsed int64, err error) {
+	if _, err := s.exec(ctx, render("cast.sql", data)); err != nil {
+		return 0, err
+	}
+	if err := s.QueryRowContext(ctx, `SELECT coalesce(sum(unparsed_count), 0)::BIGINT FROM sluice_cast`).Scan(&unparsed); err != nil {
+		return 0, err
+	}
+	if _, err := s.exec(ctx, render(name, data)); err != nil {
+		return 0, err
+	}
+	_, err = s.exec(ctx, `DROP TABLE sluice_cast`)
+	return unparsed, err
 }
 
 // storeData fills in the templates that store rows. All fields hold SQL.
 type storeData struct {
 	Table, Stage, Run, RetrievedAt string
 	Columns, Checked, Keys         []layoutColumn
+	First, Last                    int64 // rows of the stage
 }
 
 // bury applies tombstones.

@@ -30,7 +30,7 @@ func openError(path string, err error) error {
 		return explained("WAREHOUSE_UNWRITABLE", "the warehouse %s cannot be created or written: permission denied; give this user write access to the file and its folder", path)
 	case strings.Contains(text, "not a valid DuckDB database"), strings.Contains(text, "corrupt"), strings.Contains(text, "Corrupt"),
 		strings.Contains(text, "checksum"), strings.Contains(text, "Serialization Error"), strings.Contains(text, "has been encrypted"):
-		return explained("WAREHOUSE_CORRUPT", "the file %s is damaged or is not a DuckDB database; restore it from a backup or choose another path", path)
+		return explained("WAREHOUSE_CORRUPT", "the file %s is damaged or is not a DuckDB database; restore it from a backup or choose another path; DuckDB says: %s", path, firstLine(strings.TrimPrefix(text, "database/sql/driver: could not connect to database: ")))
 	case strings.Contains(text, "newer version"), strings.Contains(text, "storage version"):
 		return explained("WAREHOUSE_VERSION", "the file %s was written by another version of DuckDB, which this one cannot read; export it with that version", path)
 	}

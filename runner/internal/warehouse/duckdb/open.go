@@ -23,7 +23,7 @@ type Config struct {
 	// Path is the database file, created when missing. Its folder must exist.
 	// Empty means a database in memory, lost at Close.
 	Path string
-	// MemoryLimit bounds DuckDB's memory, such as "512MB"; empty means "1GB".
+	// MemoryLimit bounds DuckDB's memory, such as "512MB"; empty means "128MB".
 	// What does not fit is spilled to TempDir.
 	MemoryLimit string
 	// Threads is the number of threads DuckDB uses; 0 means 2.
@@ -106,7 +106,7 @@ func databasePath(path string) (string, error) {
 func (w *Warehouse) prepare(ctx context.Context, config Config) error {
 	memory, threads := config.MemoryLimit, config.Threads
 	if memory == "" {
-		memory = "1GB"
+		memory = "128MB"
 	}
 	if threads <= 0 {
 		threads = 2
@@ -115,6 +115,13 @@ func (w *Warehouse) prepare(ctx context.Context, config Config) error {
 		"SET GLOBAL memory_limit = " + literal(memory),
 		fmt.Sprintf("SET GLOBAL threads = %d", threads),
 		"SET GLOBAL autoinstall_known_extensions = false",
+		// Where order matters the statements say so; keeping it elsewhere costs
+		// memory that grows with the table.
+		"SET GLOBAL preserve_insertion_order = false",
+		// Small checkpoints and early returns of memory keep the peak of a long
+		// run near that of a short one.
+		"SET GLOBAL wal_autocheckpoint = '4MB'",
+		"SET GLOBAL allocator_flush_threshold = '8MB'",
 	}
 	if config.TempDir != "" {
 		settings = append(settings, "SET GLOBAL temp_directory = "+literal(config.TempDir))

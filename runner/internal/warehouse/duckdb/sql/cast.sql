@@ -2,7 +2,7 @@
 -- cast without loss stays in the unparsed column.
 CREATE OR REPLACE TEMP TABLE sluice_cast AS
 WITH newest AS (
-    SELECT * FROM {{.Stage}}
+    SELECT * FROM {{.Stage}} WHERE ord BETWEEN {{.First}} AND {{.Last}}
     {{- if .Keys}}
     QUALIFY row_number() OVER (PARTITION BY {{range $i, $k := .Keys}}{{if $i}}, {{end}}t{{$k.N}}{{end}} ORDER BY ord DESC) = 1{{end}}
 ), typed AS (
