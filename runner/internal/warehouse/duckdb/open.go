@@ -23,7 +23,7 @@ type Config struct {
 	// Path is the database file, created when missing. Its folder must exist.
 	// Empty means a database in memory, lost at Close.
 	Path string
-	// MemoryLimit bounds DuckDB's memory, such as "512MB"; empty means "128MB".
+	// MemoryLimit bounds DuckDB's memory, such as "1GB"; empty means "512MB".
 	// What does not fit is spilled to TempDir.
 	MemoryLimit string
 	// Threads is the number of threads DuckDB uses; 0 means 2.
@@ -106,7 +106,7 @@ func databasePath(path string) (string, error) {
 func (w *Warehouse) prepare(ctx context.Context, config Config) error {
 	memory, threads := config.MemoryLimit, config.Threads
 	if memory == "" {
-		memory = "128MB"
+		memory = "512MB"
 	}
 	if threads <= 0 {
 		threads = 2
