@@ -87,6 +87,7 @@ func (b *bench) prepare(sim *simulator) error {
 		{"connections", "create", "crm", "--connector", "zoho-crm", "--method", "self_client", "--answer", "data_center=US",
 			"--answer", "client_id=" + sim.ClientID, "--answer", "endpoint_url=" + sim.BaseURL,
 			"--secret", "client_secret=" + sim.ClientSecret, "--secret", "grant_code=" + sim.GrantCode},
+		{"connections", "limits", "crm", "--set", "credits=" + credits},
 		{"query", fmt.Sprintf("CREATE TABLE companies AS SELECT %s FROM range(1, %d) t(i)", strings.Join(columns, ", "), b.n+1)},
 		create,
 		{"syncs", "create", "in", "--connection", "crm", "--stream", "Accounts:full_refresh:merge", "--table", "Accounts=crm.accounts"},

@@ -22,6 +22,11 @@ type simulator struct {
 	GrantCode    string `json:"grant_code"`
 }
 
+// credits is what a day may cost, as bought in the simulator and as said to
+// sluice: enough for any number of records. What the organisation would have
+// pays for three million, and sluice heeds what the app says is left.
+const credits = "1000000000"
+
 // startSimulator waits until the simulator says where it listens.
 func startSimulator(ctx context.Context, o options, dir string) (*simulator, error) {
 	files := filepath.Join(dir, "sim")
@@ -30,7 +35,7 @@ func startSimulator(ctx context.Context, o options, dir string) (*simulator, err
 	}
 	s := &simulator{cmd: exec.CommandContext(ctx, filepath.Join(o.bin, "zohosim"), "--listen", "127.0.0.1:0", "--json", "--dir", files,
 		"--job-duration", "0", "--no-credit-limit", "--no-download-limit", "--no-token-throttle", "--no-concurrency-limit",
-		"--grant-lifetime", "1h")}
+		"--grant-lifetime", "1h", "--add-on-credits", credits)}
 	s.cmd.Stderr = os.Stderr
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(os.Interrupt) }
 	s.cmd.WaitDelay = 10 * time.Second

@@ -26,8 +26,10 @@ func (s *streamWriter) Commit(ctx context.Context, state string, final bool) (ru
 	if err := s.createSchema(ctx); err != nil {
 		return runner.StreamCounts{}, s.w.explain(doing, err)
 	}
-	counts, refresh := s.counts, s.refresh
+	var counts runner.StreamCounts
+	var refresh []string
 	err = s.transaction(ctx, func() error {
+		counts, refresh = s.counts, s.refresh
 		if err := s.apply(ctx, &counts); err != nil {
 			return err
 		}

@@ -23,8 +23,9 @@ type Config struct {
 	// Path is the database file, created when missing. Its folder must exist.
 	// Empty means a database in memory, lost at Close.
 	Path string
-	// MemoryLimit bounds DuckDB's memory, such as "1GB"; empty means "512MB".
-	// What does not fit is spilled to TempDir.
+	// MemoryLimit bounds DuckDB's memory, such as "1GB"; what does not fit is
+	// spilled to TempDir. Empty means 192 MB, doubled up to 1536 MB by
+	// transactions that cannot do with less.
 	MemoryLimit string
 	// Threads is the number of threads DuckDB uses; 0 means 2.
 	Threads int
@@ -42,6 +43,7 @@ type Warehouse struct {
 
 	mu     sync.Mutex
 	closed bool
+	memory int64 // the default memory limit in MB as it is now; 0 when the user set it
 	users  sync.WaitGroup
 	// lent are the sessions that outlive a call: writers and query results.
 	lent map[*session]struct{}
@@ -104,20 +106,18 @@ func databasePath(path string) (string, error) {
 
 // prepare applies the settings and makes the schema.
 func (w *Warehouse) prepare(ctx context.Context, config Config) error {
-	memory, threads := config.MemoryLimit, config.Threads
-	if memory == "" {
-		memory = "512MB"
+	memory, threads := "SET GLOBAL memory_limit = "+literal(config.MemoryLimit), config.Threads
+	if config.MemoryLimit == "" {
+		w.memory = firstMemory
+		memory = memorySetting(firstMemory)
 	}
 	if threads <= 0 {
 		threads = 2
 	}
 	settings := []string{
-		"SET GLOBAL memory_limit = " + literal(memory),
+		memory,
 		fmt.Sprintf("SET GLOBAL threads = %d", threads),
 		"SET GLOBAL autoinstall_known_extensions = false",
-		// Where order matters the statements say so; keeping it elsewhere costs
-		// memory that grows with the table.
-		"SET GLOBAL preserve_insertion_order = false",
 		// Small checkpoints and early returns of memory keep the peak of a long
 		// run near that of a short one.
 		"SET GLOBAL wal_autocheckpoint = '4MB'",
@@ -157,6 +157,7 @@ var errClosed = errors.New("the warehouse is closed")
 // session is one connection, held for the length of one call.
 type session struct {
 	*sql.Conn
+	w       *Warehouse
 	release func()
 	discard bool
 }
@@ -183,7 +184,7 @@ func (w *Warehouse) session(ctx context.Context) (context.Context, *session, err
 		release()
 		return nil, nil, w.explain("take a connection", err)
 	}
-	return ctx, &session{Conn: conn, release: release}, nil
+	return ctx, &session{Conn: conn, w: w, release: release}, nil
 }
 
 // lend takes a connection for longer than a call. Closing the warehouse closes
@@ -219,8 +220,20 @@ func (s *session) done() {
 	s.release()
 }
 
-// transaction runs f inside a transaction on the session's connection.
+// transaction runs f inside a transaction on the session's connection, and again
+// with more memory where it ran out of it: f must begin anew each time.
 func (s *session) transaction(ctx context.Context, f func() error) error {
+	for {
+		began := s.w.memoryLimit()
+		err := s.attempt(ctx, f)
+		if !outOfMemory(err) || !s.w.moreMemory(ctx, began) {
+			return err
+		}
+	}
+}
+
+// attempt runs f inside a transaction once.
+func (s *session) attempt(ctx context.Context, f func() error) error {
 	if _, err := s.ExecContext(ctx, "BEGIN TRANSACTION"); err != nil {
 		return err
 	}

@@ -36,8 +36,11 @@ func (w *Warehouse) Plan(ctx context.Context, plan runner.OutboundPlan) (runner.
 	}
 	// The temporary tables and the view go with the connection.
 	s.discard = true
-	p := planner{session: s, plan: plan}
-	err = s.transaction(ctx, func() error { return p.run(ctx) })
+	var p planner
+	err = s.transaction(ctx, func() error {
+		p = planner{session: s, plan: plan}
+		return p.run(ctx)
+	})
 	if errors.Is(err, errPreview) {
 		err = nil
 	}
