@@ -280,7 +280,7 @@ func (w *writer) finish(ctx context.Context, chunk *connector.Chunk, h jobHandle
 		w.failed(chunk, batch, translate(job.Err(), what+" failed"))
 		return nil
 	}
-	report, err := w.report(ctx, job)
+	report, err := w.report(ctx, job, len(batch.rows))
 	if crm.IsNotFound(err) {
 		w.doubt(chunk, batch.rows, translate(err, "reading the report of "+what+", which has expired"))
 		return nil

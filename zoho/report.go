@@ -23,16 +23,16 @@ type verdict struct {
 	echo   []string
 }
 
-// report downloads and reads a job's report. A torn or damaged file is fetched
+// report downloads and reads a job's report on a number of rows. A torn or damaged file is fetched
 // again.
-func (w *writer) report(ctx context.Context, job crm.BulkWriteJob) (out []verdict, err error) {
+func (w *writer) report(ctx context.Context, job crm.BulkWriteJob, rows int) (out []verdict, err error) {
 	for try := range downloads {
 		if try > 0 {
 			if err := sleep(ctx, w.session.config.firstPoll); err != nil {
 				return nil, err
 			}
 		}
-		out, err = w.readReport(ctx, job)
+		out, err = w.readReport(ctx, job, rows)
 		if err == nil || !damaged(err) {
 			return out, err
 		}
@@ -44,13 +44,13 @@ func damaged(err error) bool {
 	return classOf(err) == connector.ClassTransient || isCode(err, crm.CodeBadArchive)
 }
 
-func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob) ([]verdict, error) {
+func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, rows int) ([]verdict, error) {
 	r, err := w.session.client.OpenBulkWriteReport(ctx, job)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // a temporary file that was only read
-	var out []verdict
+	out := make([]verdict, 0, rows)
 	for row, err := range r.Rows() {
 		if err != nil {
 			return nil, err
