@@ -19,6 +19,7 @@ type options struct {
 	bin        string
 	dir        string
 	mostGrowth float64
+	times      int
 }
 
 func main() {
@@ -42,11 +43,15 @@ func run(ctx context.Context, args []string) error {
 	}
 	var runs []measured
 	for _, n := range o.records {
-		r, err := benchmark(ctx, o, n)
-		if err != nil {
-			return fmt.Errorf("%d records: %w", n, err)
+		var same []measured
+		for range o.times {
+			r, err := benchmark(ctx, o, n)
+			if err != nil {
+				return fmt.Errorf("%d records: %w", n, err)
+			}
+			same = append(same, r...)
 		}
-		runs = append(runs, r...)
+		runs = append(runs, medians(same)...)
 	}
 	printRuns(os.Stdout, runs)
 	return judge(os.Stdout, runs, o.mostGrowth)
@@ -59,6 +64,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&records, "records", "200000,1000000", "numbers of records, with commas between")
 	f.StringVar(&o.bin, "bin", "bin", "folder of sluice, sluice-connector-zoho and zohosim")
 	f.StringVar(&o.dir, "dir", os.TempDir(), "folder to work in; what is made in it is removed")
+	f.IntVar(&o.times, "times", 3, "how often everything is done; the medians are what counts")
 	f.Float64Var(&o.mostGrowth, "most-growth", 1.2, "what the peak memory may grow by, as a factor")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -69,6 +75,9 @@ func parse(args []string) (options, error) {
 			return o, fmt.Errorf("--records: %q is not a number of records", text)
 		}
 		o.records = append(o.records, n)
+	}
+	if o.times < 1 {
+		return o, fmt.Errorf("--times: %d is not a number of times", o.times)
 	}
 	var err error
 	if o.bin, err = filepath.Abs(o.bin); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"text/tabwriter"
+	"time"
 )
 
 // mega is the MB of the table.
@@ -50,4 +51,31 @@ func extremes(runs []measured, road string) (few, many measured) {
 	on := slices.DeleteFunc(slices.Clone(runs), func(m measured) bool { return m.road != road })
 	byRecords := func(a, b measured) int { return cmp.Compare(a.records, b.records) }
 	return slices.MinFunc(on, byRecords), slices.MaxFunc(on, byRecords)
+}
+
+// medians makes one run of all runs on each road, taking each measure for itself:
+// when the garbage collector and the flushing of buffers happen to run moves a
+// peak by some percent.
+func medians(runs []measured) []measured {
+	var out []measured
+	for _, road := range []string{outbound, inbound} {
+		on := slices.DeleteFunc(slices.Clone(runs), func(m measured) bool { return m.road != road })
+		out = append(out, measured{road: road, records: on[0].records, usage: usage{
+			wall:   median(on, func(m measured) time.Duration { return m.wall }),
+			cpu:    median(on, func(m measured) time.Duration { return m.cpu }),
+			runner: median(on, func(m measured) int64 { return m.runner }),
+			child:  median(on, func(m measured) int64 { return m.child }),
+		}})
+	}
+	return out
+}
+
+// median returns the middle of a measure, the larger of two.
+func median[T cmp.Ordered](runs []measured, of func(measured) T) T {
+	var all []T
+	for _, r := range runs {
+		all = append(all, of(r))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
 }

@@ -22,8 +22,8 @@ import (
 // values aggregated, may need more: a transaction that runs out of memory is run
 // again with twice as much, up to maxMemory.
 const (
-	firstMemory = 192
-	maxMemory   = 8 * firstMemory
+	firstMemory = 256
+	maxMemory   = 4 * firstMemory
 )
 
 // moreMemory doubles the limit after a transaction ran out of memory under the
