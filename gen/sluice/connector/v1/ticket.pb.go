@@ -88,7 +88,8 @@ type Ticket struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Moves forward only. Required.
 	State TicketState `protobuf:"varint,2,opt,name=state,proto3,enum=sluice.connector.v1.TicketState" json:"state,omitempty"`
-	// The records the work holds. Required, ascending.
+	// The records the work holds. Required while PREPARED or SUBMITTED,
+	// ascending; a DONE ticket may leave them out.
 	Seqs []*SeqRange `protobuf:"bytes,3,rep,name=seqs,proto3" json:"seqs,omitempty"`
 	// What the connector needs to go on after a crash, as JSON text, at most
 	// 64 KiB, without secrets. Optional.
