@@ -1,7 +1,8 @@
 package connector
 
-// slice returns rows from (included) to to (excluded), sharing the texts.
-func (b *RecordBatch) slice(from, to int) *RecordBatch {
+// Slice returns the rows from (included) to to (excluded) as a batch that shares
+// the texts with this one. It panics when they are out of range.
+func (b *RecordBatch) Slice(from, to int) *RecordBatch {
 	part := *b
 	part.Rows = to - from
 	part.Seqs, part.Identifiers = cut(b.Seqs, from, to), cut(b.Identifiers, from, to)

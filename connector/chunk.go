@@ -157,7 +157,7 @@ func (c *Chunk) Halves() (first, second *Chunk) {
 
 func (c *Chunk) part(from, to int) *Chunk {
 	return &Chunk{
-		Records: c.Records.slice(from, to), Sync: c.Sync, Host: c.Host,
+		Records: c.Records.Slice(from, to), Sync: c.Sync, Host: c.Host,
 		run: c.run, results: c.results, brake: c.brake, parent: c, offset: c.offset + from,
 	}
 }

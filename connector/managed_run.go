@@ -170,8 +170,8 @@ func (r *managedRun) take(batch *RecordBatch) {
 			r.add(batch, size)
 			break
 		}
-		r.add(batch.slice(0, rows), size)
-		batch = batch.slice(rows, batch.Rows)
+		r.add(batch.Slice(0, rows), size)
+		batch = batch.Slice(rows, batch.Rows)
 		r.flush()
 	}
 	if r.pending.Rows >= r.MaxRecords || r.pendingBytes >= r.MaxBytes {

@@ -59,7 +59,7 @@ type inboundAuthor struct {
 	about connector.InboundSync
 
 	sending sync.Mutex
-	sent    map[string]*connector.Schema
+	sent    schemaBook
 	numbers map[string]int64
 	ended   map[string]bool
 }
@@ -67,7 +67,7 @@ type inboundAuthor struct {
 func newInboundAuthor(call inboundCall, about connector.InboundSync) *inboundAuthor {
 	a := &inboundAuthor{
 		authorEnd: newAuthorEnd(call.Context(), about.KeepsLedger), call: call, about: about,
-		sent: make(map[string]*connector.Schema), numbers: make(map[string]int64), ended: make(map[string]bool),
+		sent: make(schemaBook), numbers: make(map[string]int64), ended: make(map[string]bool),
 	}
 	a.sendUsage = func(u *pb.Usage) error {
 		return a.send(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Usage{Usage: u}})
@@ -162,20 +162,10 @@ func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) 
 
 // describe sends a schema that is new. It is called with the lock held.
 func (a *inboundAuthor) describe(schema *connector.Schema) error {
-	known := a.sent[schema.ID]
-	switch {
-	case known == schema:
-		return nil
-	case known != nil && slices.Equal(known.Columns, schema.Columns):
-		return nil
-	case known != nil:
-		return connectorBreach("the columns of the schema %q changed; other columns are another schema", schema.ID)
+	m, err := a.sent.enter(schema, connector.ClassInternal)
+	if err != nil || m == nil {
+		return err
 	}
-	m, err := wire.Schema(schema)
-	if err != nil {
-		return connectorBroke("a schema", err)
-	}
-	a.sent[schema.ID] = schema
 	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Schema{Schema: m}})
 }
 

@@ -2,11 +2,6 @@ package plugin
 
 import (
 	"context"
-	"errors"
-	"io"
-	"sync"
-
-	"google.golang.org/grpc"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
@@ -26,9 +21,10 @@ func (s *session) SyncInbound(ctx context.Context, about connector.InboundSync, 
 		return end.lost(err)
 	}
 	h := &inboundHost{
-		hostEnd: end, call: call, stream: stream, acks: about.AcksCheckpoints,
+		stream: stream, acks: about.AcksCheckpoints,
 		schemas: make(map[string]*connector.Schema), streams: make(map[string]*streamLaws, len(about.Streams)),
 	}
+	h.hostEnd, h.call = end, call
 	for _, selected := range about.Streams {
 		h.streams[selected.Name] = &streamLaws{}
 	}
@@ -40,17 +36,15 @@ func (s *session) SyncInbound(ctx context.Context, about connector.InboundSync, 
 	}
 	_ = h.send(&pb.SyncInboundRequest{Message: &pb.SyncInboundRequest_Start{Start: &pb.InboundStart{Connection: s.connection, Sync: start}}}) // Recv has the reason
 	h.watchStop()
-	return h.receive()
+	return h.receive(h.handle)
 }
 
 // inboundHost is one inbound call, seen from the host.
 type inboundHost struct {
-	*hostEnd
-	call   grpc.BidiStreamingClient[pb.SyncInboundRequest, pb.SyncInboundResponse]
+	hostCall[pb.SyncInboundRequest, pb.SyncInboundResponse]
 	stream connector.InboundStream
 	acks   bool
 
-	sending sync.Mutex
 	schemas map[string]*connector.Schema
 	streams map[string]*streamLaws
 }
@@ -62,30 +56,6 @@ type streamLaws struct {
 	ended   bool
 }
 
-func (h *inboundHost) send(m *pb.SyncInboundRequest) error {
-	h.sending.Lock()
-	defer h.sending.Unlock()
-	return h.call.Send(m)
-}
-
-func (h *inboundHost) receive() error {
-	for {
-		h.dog.wait()
-		m, err := h.call.Recv()
-		h.dog.heard()
-		if err != nil {
-			return h.lost(err)
-		}
-		if done := m.GetDone(); done != nil {
-			return h.finish(done)
-		}
-		if err := h.handle(m); err != nil {
-			h.cancel(err)
-			return err
-		}
-	}
-}
-
 func (h *inboundHost) finish(done *pb.InboundDone) error {
 	for name, s := range h.streams {
 		if !s.ended {
@@ -95,40 +65,33 @@ func (h *inboundHost) finish(done *pb.InboundDone) error {
 	if int(done.GetStreams()) != len(h.streams) {
 		return connectorBreach("the connector says it ended %d streams of %d", done.GetStreams(), len(h.streams))
 	}
-	h.dog.wait()
-	_, err := h.call.Recv()
-	h.dog.heard()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		return connectorBreach("the connector went on after done")
-	}
-	return h.lost(err)
+	return nil
 }
 
-func (h *inboundHost) handle(m *pb.SyncInboundResponse) error {
+func (h *inboundHost) handle(m *pb.SyncInboundResponse) (done bool, err error) {
 	switch m := m.GetMessage().(type) {
 	case *pb.SyncInboundResponse_Schema:
-		return h.schema(m.Schema)
+		return false, h.schema(m.Schema)
 	case *pb.SyncInboundResponse_Batch:
-		return h.batch(m.Batch)
+		return false, h.batch(m.Batch)
 	case *pb.SyncInboundResponse_Tombstones:
-		return h.tombstones(m.Tombstones)
+		return false, h.tombstones(m.Tombstones)
 	case *pb.SyncInboundResponse_Checkpoint:
-		return h.checkpoint(m.Checkpoint)
+		return false, h.checkpoint(m.Checkpoint)
 	case *pb.SyncInboundResponse_StreamDone:
-		return h.streamDone(m.StreamDone)
+		return false, h.streamDone(m.StreamDone)
 	case *pb.SyncInboundResponse_Usage:
-		return h.usage(m.Usage)
+		return false, h.usage(m.Usage)
 	case *pb.SyncInboundResponse_GrantRequest:
-		return h.grant(m.GrantRequest)
+		return false, h.grant(m.GrantRequest)
 	case *pb.SyncInboundResponse_Progress:
-		return h.progress(m.Progress)
+		return false, h.progress(m.Progress)
 	case *pb.SyncInboundResponse_Keep:
-		return h.keep(m.Keep)
+		return false, h.keep(m.Keep)
+	case *pb.SyncInboundResponse_Done:
+		return true, h.finish(m.Done)
 	}
-	return connectorBreach("the connector sent an unknown message in SyncInbound: %T", m.GetMessage())
+	return false, connectorBreach("the connector sent an unknown message in SyncInbound: %T", m.GetMessage())
 }
 
 func (h *inboundHost) schema(m *pb.Schema) error {

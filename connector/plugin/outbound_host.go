@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/internal/wire"
 	pb "github.com/sluiceio/sluice/gen/sluice/connector/v1"
@@ -33,9 +31,10 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 		return end.lost(err)
 	}
 	h := &outboundHost{
-		hostEnd: end, call: call, stream: stream, keepsTickets: about.KeepsTickets, fresh: make(chan struct{}, 1), sent: newSeqSet(),
-		schemas: make(map[string]*connector.Schema), tickets: about.Tickets, ended: make(map[string]bool),
+		stream: stream, keepsTickets: about.KeepsTickets, fresh: make(chan struct{}, 1), sent: newSeqSet(),
+		schemas: make(schemaBook), tickets: about.Tickets, ended: make(map[string]bool),
 	}
+	h.hostEnd, h.call = end, call
 	h.sendGrant = func(g *pb.Grant) error {
 		return h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Grant{Grant: g}})
 	}
@@ -44,11 +43,11 @@ func (s *session) SyncOutbound(ctx context.Context, about connector.OutboundSync
 	}
 	if err := h.send(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Start{Start: &pb.OutboundStart{Connection: s.connection, Sync: start}}}); err != nil {
 		defer h.end()
-		return h.receive() // Recv has the reason
+		return h.receive(h.handle) // Recv has the reason
 	}
 	h.watchStop()
 	h.helpers.Go(h.feed)
-	err = h.receive()
+	err = h.receive(h.handle)
 	h.end() // no more is sent from here on
 	if err != nil || h.sent.n == 0 {
 		return err
@@ -73,12 +72,10 @@ func (h *outboundHost) forgotten(deadline time.Time) bool {
 
 // outboundHost is one outbound call, seen from the host.
 type outboundHost struct {
-	*hostEnd
-	call         grpc.BidiStreamingClient[pb.SyncOutboundRequest, pb.SyncOutboundResponse]
+	hostCall[pb.SyncOutboundRequest, pb.SyncOutboundResponse]
 	stream       connector.OutboundStream
 	keepsTickets bool
 
-	sending sync.Mutex
 	demand  atomic.Int64  // batches asked for, not sent yet
 	fresh   chan struct{} // has room for one: demand grew
 	settled int64
@@ -89,16 +86,10 @@ type outboundHost struct {
 	sent    *seqSet // or about to be, and without an outcome
 
 	// Of the feeding goroutine.
-	schemas map[string]*connector.Schema
+	schemas schemaBook
 	ticket  string // of the last batch
 	tickets []connector.Ticket
 	ended   map[string]bool // tickets of which the end was sent
-}
-
-func (h *outboundHost) send(m *pb.SyncOutboundRequest) error {
-	h.sending.Lock()
-	defer h.sending.Unlock()
-	return h.call.Send(m)
 }
 
 // feed sends batches, as many as are asked for.
@@ -228,20 +219,10 @@ func (h *outboundHost) describe(schema *connector.Schema) error {
 	if schema == nil {
 		return hostBreach("a batch came without its schema")
 	}
-	known := h.schemas[schema.ID]
-	switch {
-	case known == schema:
-		return nil
-	case known != nil && slices.Equal(known.Columns, schema.Columns):
-		return nil
-	case known != nil:
-		return hostBreach("the columns of the schema %q changed; other columns are another schema", schema.ID)
+	m, err := h.schemas.enter(schema, connector.ClassConfig)
+	if err != nil || m == nil {
+		return err
 	}
-	m, err := wire.Schema(schema)
-	if err != nil {
-		return hostBroke("a schema", err)
-	}
-	h.schemas[schema.ID] = schema
 	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_Schema{Schema: m}})
 }
 
@@ -273,72 +254,51 @@ func (h *outboundHost) endRecords() error {
 	return h.sendOrMark(&pb.SyncOutboundRequest{Message: &pb.SyncOutboundRequest_EndOfRecords{EndOfRecords: &pb.EndOfRecords{}}})
 }
 
-// receive handles what the connector says until it is done.
-func (h *outboundHost) receive() error {
-	for {
-		h.dog.wait()
-		m, err := h.call.Recv()
-		h.dog.heard()
-		if err != nil {
-			return h.lost(err)
-		}
-		if done := m.GetDone(); done != nil {
-			return h.finish(done)
-		}
-		if err := h.handle(m); err != nil {
-			h.cancel(err)
-			return err
-		}
-	}
-}
-
-// finish checks the count and waits for the end of the call.
+// finish checks the count.
 func (h *outboundHost) finish(done *pb.OutboundDone) error {
 	h.told = h.toldAll.Load() // a host may end its records because the call ends
 	if done.GetSettled() != h.settled {
 		return connectorBreach("the connector says it settled %d records; outcomes of %d arrived", done.GetSettled(), h.settled)
 	}
-	h.dog.wait()
-	_, err := h.call.Recv()
-	h.dog.heard()
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		return connectorBreach("the connector went on after done")
-	}
-	return h.lost(err)
+	return nil
 }
 
-func (h *outboundHost) handle(m *pb.SyncOutboundResponse) error {
+func (h *outboundHost) handle(m *pb.SyncOutboundResponse) (done bool, err error) {
 	switch m := m.GetMessage().(type) {
 	case *pb.SyncOutboundResponse_Demand:
-		return h.demanded(m.Demand.GetBatches())
+		return false, h.demanded(m.Demand.GetBatches())
 	case *pb.SyncOutboundResponse_Outcomes:
-		outcomes, err := wire.OutcomesFrom(m.Outcomes)
-		if err != nil {
-			return connectorBroke("a message of outcomes", err)
-		}
-		h.records.Lock()
-		seq, known := h.sent.remove(outcomes.Seqs)
-		h.records.Unlock()
-		if !known {
-			return connectorBreach("the connector settled record %d, which it was not sent or has settled before", seq)
-		}
-		h.settled += int64(len(outcomes.Seqs))
-		return h.stream.Settle(h.ctx, outcomes)
+		return false, h.settle(m.Outcomes)
 	case *pb.SyncOutboundResponse_Ticket:
-		return h.ticketed(m.Ticket)
+		return false, h.ticketed(m.Ticket)
 	case *pb.SyncOutboundResponse_Usage:
-		return h.usage(m.Usage)
+		return false, h.usage(m.Usage)
 	case *pb.SyncOutboundResponse_GrantRequest:
-		return h.grant(m.GrantRequest)
+		return false, h.grant(m.GrantRequest)
 	case *pb.SyncOutboundResponse_Progress:
-		return h.progress(m.Progress)
+		return false, h.progress(m.Progress)
 	case *pb.SyncOutboundResponse_Keep:
-		return h.keep(m.Keep)
+		return false, h.keep(m.Keep)
+	case *pb.SyncOutboundResponse_Done:
+		return true, h.finish(m.Done)
 	}
-	return connectorBreach("the connector sent an unknown message in SyncOutbound: %T", m.GetMessage())
+	return false, connectorBreach("the connector sent an unknown message in SyncOutbound: %T", m.GetMessage())
+}
+
+// settle hands outcomes of records that are under way to the host.
+func (h *outboundHost) settle(m *pb.Outcomes) error {
+	outcomes, err := wire.OutcomesFrom(m)
+	if err != nil {
+		return connectorBroke("a message of outcomes", err)
+	}
+	h.records.Lock()
+	seq, known := h.sent.remove(outcomes.Seqs)
+	h.records.Unlock()
+	if !known {
+		return connectorBreach("the connector settled record %d, which it was not sent or has settled before", seq)
+	}
+	h.settled += int64(len(outcomes.Seqs))
+	return h.stream.Settle(h.ctx, outcomes)
 }
 
 func (h *outboundHost) demanded(n int32) error {

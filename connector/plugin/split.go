@@ -26,35 +26,10 @@ func messages(b *connector.RecordBatch, encode func(*connector.RecordBatch) (*pb
 		return nil, connector.Errorf(connector.ClassTooLarge, codeTooLarge,
 			"a record has %d bytes, a message may have %d; leave out a column, or shorten its values", size, largestBatch)
 	}
-	first, err := messages(rows(b, 0, b.Rows/2), encode)
+	first, err := messages(b.Slice(0, b.Rows/2), encode)
 	if err != nil {
 		return nil, err
 	}
-	second, err := messages(rows(b, b.Rows/2, b.Rows), encode)
+	second, err := messages(b.Slice(b.Rows/2, b.Rows), encode)
 	return append(first, second...), err
-}
-
-// rows returns rows from (included) to to (excluded), sharing the texts.
-func rows(b *connector.RecordBatch, from, to int) *connector.RecordBatch {
-	part := *b
-	part.Rows = to - from
-	part.Seqs, part.Identifiers, part.AppIdentifiers = cut(b.Seqs, from, to), cut(b.Identifiers, from, to), cut(b.AppIdentifiers, from, to)
-	part.Columns = make([]connector.Values, len(b.Columns))
-	for i, v := range b.Columns {
-		part.Columns[i].Texts = cut(v.Texts, from, to)
-		for _, n := range v.Nulls {
-			if int(n) >= from && int(n) < to {
-				part.Columns[i].Nulls = append(part.Columns[i].Nulls, n-uint32(from))
-			}
-		}
-	}
-	return &part
-}
-
-// cut is all[from:to], or nil where there is nothing.
-func cut[T any](all []T, from, to int) []T {
-	if len(all) == 0 {
-		return nil
-	}
-	return all[from:to:to]
 }
