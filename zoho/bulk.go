@@ -2,6 +2,7 @@ package zoho
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -51,13 +52,23 @@ func (w *writer) writeBulk(ctx context.Context, chunk *connector.Chunk, rows []i
 	return w.submit(ctx, chunk, batch)
 }
 
-// halve splits a chunk in two; a chunk of one row is as small as it gets.
+// halve splits a chunk in two; a chunk of one row is as small as it gets. Each
+// half is concluded by itself, so that one that fails leaves the other alone;
+// what would befall every chunk is returned.
 func (w *writer) halve(ctx context.Context, chunk *connector.Chunk, cause *connector.Error) error {
 	if chunk.Len() < 2 {
 		return cause
 	}
-	a, b := chunk.Halves()
-	return errors.Join(w.write(ctx, a), w.write(ctx, b))
+	var fatal error
+	first, second := chunk.Halves()
+	for _, half := range []*connector.Chunk{first, second} {
+		err := w.write(ctx, half)
+		half.Conclude(err)
+		if e := connector.AsError(err); e != nil && (stopsRun(e.Class) || e.Class == connector.ClassQuotaExhausted) {
+			fatal = cmp.Or(fatal, err)
+		}
+	}
+	return fatal
 }
 
 // fileBatch is a zip ready to be sent. It is kept in memory: it has at most

@@ -252,3 +252,53 @@ func TestAnUploadThatIsGoneIsRepeated(t *testing.T) {
 		t.Errorf("%d uploads, %d jobs", c.Uploads, c.BulkWriteJobs)
 	}
 }
+
+// A file that Zoho finds too large is sent in halves, and each fares by itself.
+func TestAHalfThatFailsFailsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	large := `{"code":"FILE_TOO_LARGE","details":{},"message":"File size too large to process","status":"error"}`
+	refused := `{"code":"REQUEST_BODY_NOT_READABLE","details":{},"message":"no","status":"error"}`
+	for _, f := range []zohosim.Fault{
+		{Match: zohosim.Match{PathPattern: `/upload$`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionStatus, Status: 413, Body: large}},
+		{Match: zohosim.Match{Method: "POST", PathPattern: `/bulk/v8/write$`, Count: 1}, Action: zohosim.Action{Kind: zohosim.ActionStatus, Status: 400, Body: refused}},
+	} {
+		if err := w.sim.Fault(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := newOut(t, batchOf(connector.ActionCreate, leadHeader, 1, leads(1, 10)...))
+	w.must(syncFor(connector.StrategyUpsert, upsertAnswers(pathBulk), leadHeader), out)
+	if got := out.count(); got[connector.StatusSucceeded] != 5 || got[connector.StatusRejected] != 5 || w.sim.Count("Leads") != 5 {
+		t.Errorf("outcomes %v, %d leads", got, w.sim.Count("Leads"))
+	}
+	for seq := int64(1); seq <= 10; seq++ {
+		if o := out.outcomes[seq]; (seq <= 5) == (o.status == connector.StatusSucceeded) {
+			t.Errorf("record %d: %+v", seq, o)
+		}
+	}
+}
+
+// A chunk of many calls begins none after a stop, though one that is being
+// submitted is let end.
+func TestAStopBeginsNoFurtherRecordCall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.connect()
+	slow := zohosim.Fault{Match: zohosim.Match{Method: "POST", PathPattern: `/crm/v8/Leads$`}, Action: zohosim.Action{Kind: zohosim.ActionDelay, Delay: zohosim.Duration(200 * time.Millisecond)}}
+	if err := w.sim.Fault(slow); err != nil {
+		t.Fatal(err)
+	}
+	const n = 2000 // 20 calls, 4 at once
+	out := newOut(t, batchOf(connector.ActionCreate, leadHeader, 1, leads(1, n)...))
+	out.onTicket = func(ticket connector.Ticket) {
+		if ticket.State == connector.TicketPrepared {
+			out.stop <- connector.Stop{Mode: connector.StopNow, Deadline: time.Now().Add(time.Minute)}
+		}
+	}
+	w.must(syncFor(connector.StrategyCreate, connector.Answers{fieldModule: {"Leads"}, fieldPath: {pathRecords}}, leadHeader), out)
+	got := out.count()
+	if got[connector.StatusInDoubt] != 0 || got[connector.StatusSucceeded] != w.sim.Count("Leads") || got[connector.StatusSucceeded] > 1000 {
+		t.Errorf("outcomes %v, %d leads", got, w.sim.Count("Leads"))
+	}
+}

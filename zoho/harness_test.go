@@ -44,13 +44,21 @@ func newWorld(t *testing.T, change func(*zohosim.Config)) *world {
 		}
 	})
 	w := &world{t: t, sim: sim, base: base}
-	w.connector = New(WithPolling(time.Millisecond, 20*time.Millisecond), WithTempDir(t.TempDir()), WithLogger(slog.New(slog.DiscardHandler)))
+	w.connector = New(quick(t)...)
 	w.connection = connector.Connection{
 		ID: "c1", Method: methodSelfClient,
 		Answers: connector.Answers{fieldDataCenter: {"US"}, fieldEnvironment: {"production"}, fieldClientID: {sim.ClientID()}, fieldEndpointURL: {base}},
 		Secrets: connector.Answers{fieldClientSecret: {sim.ClientSecret()}, keptRefreshToken: {sim.RefreshToken()}},
 	}
 	return w
+}
+
+// quick are options for tests: nothing waits longer than a few milliseconds.
+func quick(t *testing.T) []Option {
+	return []Option{
+		WithPolling(time.Millisecond, 20*time.Millisecond), WithTempDir(t.TempDir()), WithLogger(slog.New(slog.DiscardHandler)),
+		func(c *config) { c.downloadBlock = time.Millisecond; c.retry.Base = time.Millisecond },
+	}
 }
 
 // open opens a session that ends with the test.
@@ -95,6 +103,7 @@ type fakeHost struct {
 	progress []connector.Progress
 	usage    map[string]int64
 	stop     chan connector.Stop
+	onSaid   func(connector.Progress)
 }
 
 func newHost() fakeHost {
@@ -109,6 +118,9 @@ func (h *fakeHost) Report(_ context.Context, r connector.Report) {
 	}
 	if r.Progress != nil {
 		h.progress = append(h.progress, *r.Progress)
+		if h.onSaid != nil {
+			h.onSaid(*r.Progress)
+		}
 	}
 	for _, u := range r.Usage {
 		h.usage[u.Category] += u.Requests

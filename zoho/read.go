@@ -43,13 +43,13 @@ type reading struct {
 	*streamReader
 	module crm.Module
 	all    []crm.Field // of the module
-	fields []crm.Field // the columns, without the id
+	fields []crm.Field // what is asked for, without the id
 	zone   *time.Location
 	out    *connector.StreamWriter
 	state  readState
 	begun  []connector.Column
-	chosen bool // the fields were selected by name
-	sent   bool // rows of the present page were sent
+	chosen []string // the fields selected by name; empty for all
+	sent   bool     // rows of the present page were sent
 	done   int64
 }
 
@@ -88,7 +88,7 @@ func (r *streamReader) read(ctx context.Context, selection connector.StreamSelec
 
 func (r *streamReader) prepare(ctx context.Context, selection connector.StreamSelection, out *connector.StreamWriter) (*reading, error) {
 	s := r.session
-	g := &reading{streamReader: r, out: out, chosen: len(selection.Fields) > 0}
+	g := &reading{streamReader: r, out: out, chosen: selection.Fields}
 	modules, err := s.catalog.modules(ctx)
 	if err != nil {
 		return nil, err
@@ -120,7 +120,11 @@ func (g *reading) choose(selection connector.StreamSelection) error {
 	wanted := selection.Fields
 	g.fields = nil
 	if o := g.state.Open; o != nil {
-		wanted = o.Fields
+		if !slices.ContainsFunc(wanted, func(name string) bool { return name != idField && !slices.Contains(o.Fields, name) }) {
+			wanted = o.Fields
+		} else { // more was selected since: begin anew
+			g.state.Open = nil
+		}
 	}
 	for _, f := range g.all {
 		if readable(f) && (len(wanted) == 0 || slices.Contains(wanted, f.APIName)) {
@@ -137,7 +141,7 @@ func (g *reading) choose(selection connector.StreamSelection) error {
 		}
 	}
 	if len(g.fields) == 0 {
-		g.fields = keepOne(g.all)
+		g.fields = oneField(g.all)
 	}
 	if len(g.fields) > crm.BulkReadMaxFields {
 		return configError("TOO_MANY_FIELDS", "fields", "choose at most 200 fields", "the stream %s has %d fields selected; Zoho reads %d at once", g.module.APIName, len(g.fields), crm.BulkReadMaxFields)
@@ -145,9 +149,9 @@ func (g *reading) choose(selection connector.StreamSelection) error {
 	return nil
 }
 
-// keepOne finds a field to ask for when only the id is wanted: asking for no
+// oneField finds a field to ask for when only the id is wanted: asking for no
 // field is asking for all.
-func keepOne(all []crm.Field) []crm.Field {
+func oneField(all []crm.Field) []crm.Field {
 	for _, f := range all {
 		if readable(f) {
 			return []crm.Field{f}
@@ -201,15 +205,23 @@ func (g *reading) checkpoint(ctx context.Context) error {
 // sent (an expired result, a failed job, a torn file) is made again.
 func (g *reading) page(ctx context.Context) (crm.BulkReadJob, error) {
 	g.sent = false
-	for try := 1; ; try++ {
+	for try, blocked := 1, 0; ; {
 		job, err := g.attempt(ctx)
 		if err == nil {
 			return job, nil
+		}
+		if blockedDownload(err) && !g.sent && blocked < downloadBlocks {
+			blocked++
+			if err := g.waitOut(ctx, err); err != nil {
+				return job, err
+			}
+			continue
 		}
 		again := crm.IsNotFound(err) && !isCode(err, "EXPIRED_VALUE") || damaged(err)
 		if isUnfinished(err) || g.sent || !again || try == jobTries || ctx.Err() != nil {
 			return job, err
 		}
+		try++
 		if crm.IsNotFound(err) || isJobFailure(err) {
 			g.state.Open.Job = ""
 		}
@@ -217,6 +229,36 @@ func (g *reading) page(ctx context.Context) (crm.BulkReadJob, error) {
 			return job, err
 		}
 	}
+}
+
+// downloadBlocks is how many refusals of one download are waited out.
+const downloadBlocks = 3
+
+// blockedDownload reports whether a download was refused for coming too soon.
+// The limits keep this process to ten a minute; the downloads of a process
+// before it, or of another program, they do not know.
+func blockedDownload(err error) bool {
+	z, ok := errors.AsType[*crm.Error](err)
+	return ok && z.Op == crm.OpBulkReadResult && z.Class() == crm.ClassRateLimited
+}
+
+// waitOut waits until a refused download may be repeated: as long as the server
+// says, or for the minute of Zoho's block
+// (https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/limitations.html).
+// Where there is not that much time the refusal is returned, for a later run.
+func (g *reading) waitOut(ctx context.Context, refused error) error {
+	wait := g.session.config.downloadBlock
+	if z, ok := errors.AsType[*crm.Error](refused); ok && z.RetryAfter > 0 {
+		wait = z.RetryAfter
+	}
+	until := g.session.config.now().Add(wait)
+	if deadline, ok := ctx.Deadline(); ok && until.After(deadline) {
+		e := translate(refused, "downloading the result of a bulk read job")
+		e.RetryAfter = wait
+		return e
+	}
+	g.out.Progress("waiting: Zoho allows ten downloads of bulk read results a minute", connector.WaitingLimit, until, g.done, 0)
+	return sleep(ctx, wait)
 }
 
 func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
@@ -252,7 +294,7 @@ func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 // out in silence: then the stream fails.
 func (g *reading) leaveOut(err error) bool {
 	z, ok := errors.AsType[*crm.Error](err)
-	if !ok || g.chosen || g.state.Open.Token != "" || !isCode(err, "FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE") {
+	if !ok || len(g.chosen) > 0 || g.state.Open.Token != "" || !isCode(err, "FIELD_NOT_SUPPORTED", "FIELD_NOT_AVAILABLE") {
 		return false
 	}
 	name := detailField(z.Details)

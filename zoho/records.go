@@ -63,8 +63,8 @@ func (w *writer) inGroups(ctx context.Context, chunk *connector.Chunk, rows []in
 	take := func() []int {
 		mu.Lock()
 		defer mu.Unlock()
-		if stop == nil && ctx.Err() != nil {
-			stop = connector.AsError(context.Cause(ctx))
+		if stop == nil {
+			stop = mayNotBegin(ctx, chunk)
 		}
 		if stop != nil || next == len(groups) {
 			return nil
@@ -93,6 +93,15 @@ func (w *writer) inGroups(ctx context.Context, chunk *connector.Chunk, rows []in
 		failAll(chunk, group, stop)
 	}
 	return stop
+}
+
+// mayNotBegin says why no further call is to be made, nil when one may be. The
+// chunk knows of a stop before the context ends: a call under way is given time.
+func mayNotBegin(ctx context.Context, chunk *connector.Chunk) *connector.Error {
+	if ctx.Err() != nil {
+		return connector.AsError(context.Cause(ctx))
+	}
+	return connector.AsError(chunk.Stopped())
 }
 
 // settleGroup gives the rows of a group their outcomes. It returns an error
@@ -133,7 +142,7 @@ func (w *writer) call(ctx context.Context, records []jsontext.Value) ([]crm.Reco
 	case crm.BulkUpdate:
 		return client.Update(ctx, module, records, crm.WriteOptions{})
 	}
-	return client.Upsert(ctx, module, records, crm.WriteOptions{DuplicateCheck: []string{w.plan.key}})
+	return client.Upsert(ctx, module, records, crm.WriteOptions{DuplicateCheck: []string{w.plan.key}, Repeatable: w.plan.idempotent()})
 }
 
 // objects renders rows as JSON and sets aside those that cannot be sent.

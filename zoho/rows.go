@@ -35,10 +35,10 @@ func (g *reading) rows(ctx context.Context, job crm.BulkReadJob, rows *crm.Rows)
 		if err != nil {
 			return err
 		}
-		for i, read := range readers {
+		for i, c := range readers {
 			texts[i] = ""
-			if cell := row[i]; cell != "" && read != nil {
-				texts[i] = read(cell)
+			if cell := row[c.at]; cell != "" {
+				texts[i] = c.read(cell)
 			}
 		}
 		g.sent = true
@@ -57,23 +57,37 @@ func (g *reading) complete(job crm.BulkReadJob, rows *crm.Rows) error {
 	return nil
 }
 
-// columns describes the file's columns in its order.
-func (g *reading) columns(rows *crm.Rows) ([]connector.Column, []reader, error) {
+// isSent reports whether a field is sent: one may be asked for only because
+// something must be.
+func (g *reading) isSent(name string) bool {
+	return len(g.chosen) == 0 || slices.Contains(g.chosen, name)
+}
+
+// cellReader reads the cells of one column of a file.
+type cellReader struct {
+	at   int
+	read reader
+}
+
+// columns describes the columns to send, in the file's order.
+func (g *reading) columns(rows *crm.Rows) ([]connector.Column, []cellReader, error) {
 	header, idAt := rows.Header(), rows.IDColumn()
 	if idAt < 0 {
 		return nil, nil, connector.Errorf(connector.ClassInternal, "NO_ID_COLUMN", "the result for %s has no id column", g.module.APIName)
 	}
-	columns, readers := make([]connector.Column, len(header)), make([]reader, len(header))
+	columns, readers := make([]connector.Column, 0, len(header)), make([]cellReader, 0, len(header))
 	for i, name := range header {
-		columns[i] = connector.Column{Name: name, Type: connector.Type{Kind: connector.KindString}}
-		readers[i] = func(cell string) string { return cell }
-		if i == idAt {
-			columns[i] = idColumn
+		described, read := connector.Column{Name: name, Type: connector.Type{Kind: connector.KindString}}, func(cell string) string { return cell }
+		known := slices.IndexFunc(g.fields, func(f crm.Field) bool { return f.APIName == name })
+		switch {
+		case i == idAt:
+			described = idColumn
+		case !g.isSent(name):
 			continue
+		case known >= 0:
+			described, read = column(g.fields[known]), readerOf(g.fields[known], g.zone)
 		}
-		if at := slices.IndexFunc(g.fields, func(f crm.Field) bool { return f.APIName == name }); at >= 0 {
-			columns[i], readers[i] = column(g.fields[at]), readerOf(g.fields[at], g.zone)
-		}
+		columns, readers = append(columns, described), append(readers, cellReader{i, read})
 	}
 	return columns, readers, nil
 }

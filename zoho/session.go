@@ -74,6 +74,7 @@ func (s *session) wire() error {
 		},
 		QuotaExhausted: creditsGone,
 		Remaining:      creditsRemaining,
+		Retry:          s.config.retry,
 		Logger:         s.config.logger,
 		Transport:      s.config.transport,
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/connector/egress"
 	"github.com/sluiceio/sluice/zoho/crm"
 )
 
@@ -21,6 +22,9 @@ type config struct {
 	now       func() time.Time
 	firstPoll time.Duration
 	maxPoll   time.Duration
+	// downloadBlock is how long Zoho refuses downloads after one too many.
+	downloadBlock time.Duration
+	retry         egress.Retry // the zero value is the default
 }
 
 // WithLogger sets where the connector writes its log; nothing in it is secret
@@ -49,7 +53,7 @@ func WithPolling(first, longest time.Duration) Option {
 
 // New returns the Zoho CRM connector.
 func New(opts ...Option) connector.Connector {
-	c := config{version: crm.DefaultVersion, now: time.Now, firstPoll: defaultFirstPoll, maxPoll: defaultMaxPoll}
+	c := config{version: crm.DefaultVersion, now: time.Now, firstPoll: defaultFirstPoll, maxPoll: defaultMaxPoll, downloadBlock: time.Minute}
 	for _, o := range opts {
 		o(&c)
 	}
