@@ -29,7 +29,8 @@ type Connector interface {
 // Session is a connector bound to one connection. Sessions are used by several
 // goroutines at once and are kept open between calls, so that tokens and
 // connections are reused. A session may also be an [Outbound], an [Inbound], an
-// [OptionLister] and a [RecordValidator]; the manifest announces which.
+// [OptionLister], a [RecordValidator] and a [CostEstimator]; the manifest
+// announces which.
 type Session interface {
 	// Connect tests the connection by logging in, and returns what is to be
 	// kept with it. It is called once when the connection is created (then
@@ -91,4 +92,13 @@ type OptionLister interface {
 type RecordValidator interface {
 	// ValidateRecords returns a finding for each row that would be INVALID.
 	ValidateRecords(ctx context.Context, sync OutboundSync, batch *RecordBatch) ([]RowOutcome, error)
+}
+
+// CostEstimator is the capability of a [Session] to say what a run would take
+// from the pools, before it is started.
+type CostEstimator interface {
+	// OutboundCosts returns the paths by which the app can be sent these
+	// records, one of them chosen. It sends no record; it may ask the app for
+	// metadata.
+	OutboundCosts(ctx context.Context, sync OutboundSync, counts []ActionCount) ([]OutboundPath, error)
 }

@@ -55,6 +55,8 @@ const (
 	FeatureGrants Feature = "grants"
 	// FeatureTombstones: inbound streams report deleted records.
 	FeatureTombstones Feature = "tombstones"
+	// FeatureOutboundCosts: OutboundCosts is implemented.
+	FeatureOutboundCosts Feature = "outbound_costs"
 )
 
 // Action is what the app is asked to do with a record. A connector may add its

@@ -147,6 +147,22 @@ func TestAPlanShowsWhatWouldHappen(t *testing.T) {
 	}
 }
 
+func TestTheConnectorPricesAPlan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 25)
+	r.script.manifest.Features = append(r.script.manifest.Features, connector.FeatureOutboundCosts)
+	r.script.price = func(counts []connector.ActionCount) []connector.OutboundPath {
+		if diff := cmp.Diff([]connector.ActionCount{{Action: connector.ActionCreate, Records: 25}}, counts); diff != "" {
+			t.Errorf("counts (-want +got):\n%s", diff)
+		}
+		return []connector.OutboundPath{{Name: "calls", Chosen: true}}
+	}
+	plan, err := r.Plan(t.Context(), "out", PlanOptions{})
+	if err != nil || len(plan.Paths) != 1 || len(plan.Costs) != 0 {
+		t.Errorf("paths = %+v, costs = %+v, %v", plan.Paths, plan.Costs, err)
+	}
+}
+
 func TestAWrongSyncIsRefusedFieldByField(t *testing.T) {
 	t.Parallel()
 	low := 1.0

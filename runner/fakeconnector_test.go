@@ -19,6 +19,7 @@ type scripted struct {
 	options  map[string][]connector.Option
 	limits   connector.Limits
 	validate func(batch *connector.RecordBatch) []connector.RowOutcome
+	price    func(counts []connector.ActionCount) []connector.OutboundPath
 	listing  func(ctx context.Context) error
 	openErr  error
 	// inProcess scripts are called directly, so that they may panic, and outlive
@@ -83,6 +84,7 @@ var _ interface {
 	connector.Inbound
 	connector.OptionLister
 	connector.RecordValidator
+	connector.CostEstimator
 } = (*fakeSession)(nil)
 
 func (s *fakeSession) Connect(context.Context, connector.Authorization) (connector.Connected, error) {
@@ -125,6 +127,9 @@ func (s *fakeSession) ValidateRecords(_ context.Context, _ connector.OutboundSyn
 		return nil, nil
 	}
 	return s.process.validate(batch), nil
+}
+func (s *fakeSession) OutboundCosts(_ context.Context, _ connector.OutboundSync, counts []connector.ActionCount) ([]connector.OutboundPath, error) {
+	return s.process.price(counts), nil
 }
 
 // SyncOutbound ends when the process does, as a call to a real process would.

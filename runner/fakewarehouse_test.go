@@ -113,6 +113,7 @@ func (w *fakeWarehouse) Plan(ctx context.Context, plan OutboundPlan) (PlanReport
 			w.outbox[plan.RunID], w.log[plan.RunID] = rows, map[int64]RecordOutcome{}
 		}
 		report = PlanReport{Schema: fakeSchema, SourceRows: int64(len(w.source)), Records: int64(len(rows)), Samples: samples(rows, plan.Samples)}
+		report.Actions = []ActionCount{{Action: connector.ActionCreate, Reason: ReasonNew, Count: report.Records}}
 	})
 	return report, errors.Join(err, refused)
 }

@@ -29,9 +29,12 @@ type Plan struct {
 	Findings []Finding
 	// Validated says whether the connector looked at the samples.
 	Validated bool
-	// Costs estimate what the run would take from pools: one line for each
-	// limit with a price per record, and one for each pool the latest runs of
-	// the sync drew on.
+	// Paths are the ways the connector could send the records and what each
+	// takes; empty when the connector does not say.
+	Paths []connector.OutboundPath
+	// Costs estimate the same where the connector does not say: one line for
+	// each limit with a price per record, and one for each pool the latest runs
+	// of the sync drew on.
 	Costs []CostEstimate
 	// Left is what may still be spent of each pool of the connection.
 	Left []PoolLeft
@@ -107,8 +110,45 @@ func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection 
 	if plan.Left, err = e.left(ctx, connection.Name, limits); err != nil {
 		return plan, err
 	}
+	if slices.Contains(manifest.Features, connector.FeatureOutboundCosts) {
+		if plan.Paths, err = paths(ctx, h.session, sync, strategy, plan.Report); err != nil {
+			return plan, fmt.Errorf("asking what a run of sync %s costs: %w", sync.Name, withLastWords(err, h.running))
+		}
+		return plan, nil
+	}
 	plan.Costs, err = e.costs(ctx, sync.Name, plan.Report.Records, limits)
 	return plan, err
+}
+
+// previewSync is what the connector is told about a run that is only planned.
+func previewSync(sync Sync, strategy connector.Strategy, report PlanReport) connector.OutboundSync {
+	return connector.OutboundSync{
+		SyncID: sync.Name, RunID: previewRun, Strategy: strategy, Answers: sync.Outbound.Answers,
+		Mapping: mappedFields(report.Schema), Records: report.Records,
+	}
+}
+
+// paths has the connector price the records of a plan.
+func paths(ctx context.Context, session connector.Session, sync Sync, strategy connector.Strategy, report PlanReport) ([]connector.OutboundPath, error) {
+	estimator, ok := session.(connector.CostEstimator)
+	if !ok || report.Records == 0 {
+		return nil, nil
+	}
+	var counts []connector.ActionCount
+	for _, a := range report.Actions {
+		i := slices.IndexFunc(counts, func(c connector.ActionCount) bool { return c.Action == a.Action })
+		switch {
+		case a.Count == 0:
+		case i < 0:
+			counts = append(counts, connector.ActionCount{Action: a.Action, Records: a.Count})
+		default:
+			counts[i].Records += a.Count
+		}
+	}
+	if len(counts) == 0 {
+		return nil, nil
+	}
+	return estimator.OutboundCosts(ctx, previewSync(sync, strategy, report), counts)
 }
 
 // preview opens the warehouse for a plan that writes nothing.
@@ -136,10 +176,7 @@ func findings(ctx context.Context, session connector.Session, sync Sync, strateg
 	if !ok {
 		return nil, false, nil
 	}
-	request := connector.OutboundSync{
-		SyncID: sync.Name, RunID: previewRun, Strategy: strategy, Answers: sync.Outbound.Answers,
-		Mapping: mappedFields(report.Schema), Records: report.Records,
-	}
+	request := previewSync(sync, strategy, report)
 	var found []Finding
 	for _, batch := range sampleBatches(report) {
 		rows, err := validator.ValidateRecords(ctx, request, batch)

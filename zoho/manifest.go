@@ -28,7 +28,7 @@ func manifest() connector.Manifest {
 		Icon:             connector.Icon{MediaType: "image/svg+xml", Data: icon},
 		Features: []connector.Feature{
 			connector.FeatureTickets, connector.FeatureValidateRecords, connector.FeatureFormOptions,
-			connector.FeatureGrants, connector.FeatureTombstones,
+			connector.FeatureGrants, connector.FeatureTombstones, connector.FeatureOutboundCosts,
 		},
 		Strategies: []connector.Strategy{
 			connector.StrategyUpsert, connector.StrategyCreate, connector.StrategyUpdate,

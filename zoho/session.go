@@ -40,6 +40,7 @@ var (
 	_ connector.Inbound         = (*session)(nil)
 	_ connector.OptionLister    = (*session)(nil)
 	_ connector.RecordValidator = (*session)(nil)
+	_ connector.CostEstimator   = (*session)(nil)
 )
 
 func newSession(c config, connection connector.Connection) (*session, error) {

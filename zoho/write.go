@@ -58,27 +58,31 @@ func (w *writer) write(ctx context.Context, chunk *connector.Chunk) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	if w.byRecords(chunk, len(rows)) {
+	if w.plan.byRecords(len(rows), hasAppIdentifiers(chunk)) {
 		return w.writeRecords(ctx, chunk, rows)
 	}
 	return w.writeBulk(ctx, chunk, rows)
 }
 
-// byRecords chooses the road. The records API finds records for an update by
-// id only, and its upsert goes on to the other unique fields when the key finds
-// nothing, which could hit another record: then only a bulk job will do.
-func (w *writer) byRecords(chunk *connector.Chunk, rows int) bool {
+// byRecords chooses the path of a chunk's rows, whose ids in Zoho may be known.
+// The upsert of record calls goes on to the other unique fields when the key finds
+// nothing, which could hit another record: then they must be asked for.
+func (p *plan) byRecords(rows int, idsKnown bool) bool {
 	switch {
-	case w.plan.bulkOnly, w.plan.path == pathBulk:
+	case p.path == pathBulk, !p.recordsPossible(idsKnown):
 		return false
-	case w.plan.operation() == crm.BulkUpdate && w.plan.key != idField && !hasAppIdentifiers(chunk):
-		return false
-	case w.plan.path == pathRecords:
+	case p.path == pathRecords:
 		return true
-	case w.plan.operation() == crm.BulkUpsert && w.plan.otherUnique:
+	case p.operation() == crm.BulkUpsert && p.otherUnique:
 		return false
 	}
 	return rows < breakEven
+}
+
+// recordsPossible reports whether record calls can do it at all: they find
+// records for an update by id only.
+func (p *plan) recordsPossible(idsKnown bool) bool {
+	return !p.bulkOnly && (p.operation() != crm.BulkUpdate || p.key == idField || idsKnown)
 }
 
 func hasAppIdentifiers(chunk *connector.Chunk) bool {

@@ -200,6 +200,10 @@ func announced(x *exam) error {
 			_, ok := s.(connector.RecordValidator)
 			return ok, nil
 		}},
+		{has(connector.FeatureOutboundCosts), "OutboundCosts", func(context.Context) (bool, error) {
+			_, ok := s.(connector.CostEstimator)
+			return ok, nil
+		}},
 	} {
 		if !p.needed {
 			continue

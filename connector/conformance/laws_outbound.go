@@ -58,6 +58,7 @@ var outboundLaws = []Law{
 	})},
 	{"L-522", AreaOutbound, "Where the host keeps no tickets, the run goes on without waiting for acks.", outboundLaw(talkNoTickets, (*exam).endedWell)},
 	{"L-523", AreaOutbound, "ValidateRecords finds rows of the batch, INVALID and with a reason, and none that is accepted.", validates},
+	{"L-524", AreaOutbound, "OutboundCosts names paths that draw on categories and pools of the limits, and chooses one of them.", pricesPaths},
 }
 
 func outboundLaw(talk string, check func(*exam, *outboundTalk) error) func(*exam) error {

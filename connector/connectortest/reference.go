@@ -63,7 +63,8 @@ func (r *Reference) Manifest(context.Context) (connector.Manifest, error) {
 		ID: "reference", Name: "Reference", Version: "1.0.0", DocumentationURL: "https://book.example.com/manual",
 		Icon: connector.Icon{MediaType: "image/svg+xml", Data: []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)},
 		Features: []connector.Feature{
-			connector.FeatureTickets, connector.FeatureValidateRecords, connector.FeatureFormOptions, connector.FeatureTombstones,
+			connector.FeatureTickets, connector.FeatureValidateRecords, connector.FeatureOutboundCosts,
+			connector.FeatureFormOptions, connector.FeatureTombstones,
 		},
 		Strategies: []connector.Strategy{connector.StrategyCreate}, Inbound: true,
 		TargetTypes: []connector.TargetType{{Name: "book", Label: "Book"}},
@@ -163,7 +164,8 @@ func (r *Reference) Open(_ context.Context, c connector.Connection) (connector.S
 			connector.Outbound
 			connector.Inbound
 			connector.OptionLister
-		}{s, s, s, s}, nil
+			connector.CostEstimator
+		}{s, s, s, s, s}, nil
 	}
 	return s, nil
 }

@@ -23,6 +23,7 @@ var (
 	_ connector.Inbound         = (*session)(nil)
 	_ connector.OptionLister    = (*session)(nil)
 	_ connector.RecordValidator = (*session)(nil)
+	_ connector.CostEstimator   = (*session)(nil)
 )
 
 // Connect logs in.

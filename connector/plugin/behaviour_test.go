@@ -124,6 +124,10 @@ func TestUnaryCallsAnswerAlikeEverywhere(t *testing.T) {
 		if err != nil || len(findings) != 1 || findings[0].Row != 2 {
 			t.Errorf("got findings %+v, %v", findings, err)
 		}
+		paths, err := s.(connector.CostEstimator).OutboundCosts(ctx, outboundSync(), []connector.ActionCount{{Action: connector.ActionCreate, Records: 7}})
+		if err != nil || len(paths) != 1 || paths[0].Units("credits") != 7 {
+			t.Errorf("got paths %+v, %v", paths, err)
+		}
 		streams, err := s.(connector.Inbound).Streams(ctx, connector.StreamQuery{Names: []string{"b", "a"}})
 		if err != nil || len(streams) != 2 || streams[0].Name != "b" {
 			t.Errorf("got streams %+v, %v", streams, err)

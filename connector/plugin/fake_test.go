@@ -24,7 +24,7 @@ var _ connector.Connector = (*fake)(nil)
 func (f *fake) Manifest(context.Context) (connector.Manifest, error) {
 	return connector.Manifest{
 		ID: "fake", Name: "Fake", Version: "1.2.3", Inbound: true,
-		Features:   []connector.Feature{connector.FeatureTickets, connector.FeatureFormOptions, connector.FeatureValidateRecords},
+		Features:   []connector.Feature{connector.FeatureTickets, connector.FeatureFormOptions, connector.FeatureValidateRecords, connector.FeatureOutboundCosts},
 		Strategies: []connector.Strategy{connector.StrategyUpsert, connector.StrategyMirror},
 		Icon:       connector.Icon{MediaType: "image/svg+xml", Data: []byte("<svg/>")},
 	}, nil
@@ -102,6 +102,11 @@ func (s *fakeSession) Options(_ context.Context, r connector.OptionsRequest) (co
 
 func (s *fakeSession) ValidateRecords(_ context.Context, _ connector.OutboundSync, b *connector.RecordBatch) ([]connector.RowOutcome, error) {
 	return []connector.RowOutcome{{Row: b.Rows - 1, Status: connector.StatusInvalid, Error: connector.Errorf(connector.ClassConfig, "BAD", "no")}}, nil
+}
+
+func (s *fakeSession) OutboundCosts(_ context.Context, _ connector.OutboundSync, counts []connector.ActionCount) ([]connector.OutboundPath, error) {
+	cost := connector.PathCost{Category: "write", Requests: 1, Pool: "credits", Units: counts[0].Records}
+	return []connector.OutboundPath{{Name: "calls", Chosen: true, Costs: []connector.PathCost{cost}}}, nil
 }
 
 func (s *fakeSession) Streams(_ context.Context, q connector.StreamQuery) ([]connector.Stream, error) {

@@ -116,6 +116,7 @@ var (
 	_ connector.Inbound         = (*session)(nil)
 	_ connector.OptionLister    = (*session)(nil)
 	_ connector.RecordValidator = (*session)(nil)
+	_ connector.CostEstimator   = (*session)(nil)
 )
 
 // call makes a unary call and converts its answer.
@@ -214,6 +215,18 @@ func (s *session) ValidateRecords(ctx context.Context, about connector.OutboundS
 	return call(ctx, s.process, s.client.ValidateRecords, request, func(r *pb.ValidateRecordsResponse) ([]connector.RowOutcome, error) {
 		return wire.RowOutcomesFrom(r.GetFindings(), batch.Rows)
 	})
+}
+
+func (s *session) OutboundCosts(ctx context.Context, about connector.OutboundSync, counts []connector.ActionCount) ([]connector.OutboundPath, error) {
+	sync, err := wire.OutboundSync(about)
+	if err != nil {
+		return nil, hostBroke("what the sync is about", err)
+	}
+	c, err := wire.ActionCounts(counts)
+	if err != nil {
+		return nil, hostBroke("the numbers of records", err)
+	}
+	return call(ctx, s.process, s.client.OutboundCosts, &pb.OutboundCostsRequest{Connection: s.connection, Sync: sync, Counts: c}, wire.OutboundPathsFrom)
 }
 
 func (s *session) Streams(ctx context.Context, query connector.StreamQuery) ([]connector.Stream, error) {

@@ -166,6 +166,24 @@ func (s *server) ValidateRecords(ctx context.Context, r *pb.ValidateRecordsReque
 	})
 }
 
+func (s *server) OutboundCosts(ctx context.Context, r *pb.OutboundCostsRequest) (*pb.OutboundCostsResponse, error) {
+	sync, err := wire.OutboundSyncFrom(r.GetSync())
+	if err != nil {
+		return nil, hostBroke("the request", err)
+	}
+	counts, err := wire.ActionCountsFrom(r.GetCounts())
+	if err != nil {
+		return nil, hostBroke("the request", err)
+	}
+	return with(ctx, s, r.GetConnection(), func(e connector.CostEstimator) (*pb.OutboundCostsResponse, error) {
+		paths, err := e.OutboundCosts(ctx, sync, counts)
+		if err != nil {
+			return nil, err
+		}
+		return wire.OutboundPaths(paths)
+	})
+}
+
 func (s *server) StreamList(ctx context.Context, r *pb.StreamListRequest) (*pb.StreamListResponse, error) {
 	query, err := wire.StreamQueryFrom(r)
 	if err != nil {

@@ -186,6 +186,10 @@ func (f *filler) obeySync(v any) {
 				c.Pool = v.Pools[f.IntN(len(v.Pools))].Name
 			}
 		}
+	case *connector.PathCost:
+		if f.IntN(3) == 0 {
+			v.Pool, v.Units = "", 0
+		}
 	case *connector.Type:
 		v.Scale = min(v.Scale, v.Precision)
 	case *connector.Ticket:

@@ -23,6 +23,7 @@ var features = newEnum(map[connector.Feature]connectorv1.Feature{
 	connector.FeatureFormOptions:     connectorv1.Feature_FEATURE_FORM_OPTIONS,
 	connector.FeatureGrants:          connectorv1.Feature_FEATURE_GRANTS,
 	connector.FeatureTombstones:      connectorv1.Feature_FEATURE_TOMBSTONES,
+	connector.FeatureOutboundCosts:   connectorv1.Feature_FEATURE_OUTBOUND_COSTS,
 })
 
 var timestampFormats = newEnum(map[connector.TimestampFormat]connectorv1.TimestampFormat{

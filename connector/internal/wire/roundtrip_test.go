@@ -132,6 +132,19 @@ var pairs = []pair{
 	}, OptionsRequestFrom),
 	same("OptionsPage", OptionsPage, OptionsPageFrom),
 	same("Limits", Limits, LimitsFrom),
+	of("ActionCounts", fill[[]connector.ActionCount], func(c []connector.ActionCount) (*pb.OutboundCostsRequest, error) {
+		counts, err := ActionCounts(c)
+		return &pb.OutboundCostsRequest{Connection: aConnection, Counts: counts}, err
+	}, func(r *pb.OutboundCostsRequest) ([]connector.ActionCount, error) {
+		return ActionCountsFrom(r.GetCounts())
+	}),
+	of("OutboundPaths", func(f *filler) []connector.OutboundPath {
+		paths := fill[[]connector.OutboundPath](f)
+		for i := range paths {
+			paths[i].Chosen = i == 1
+		}
+		return paths
+	}, OutboundPaths, OutboundPathsFrom),
 	of("StreamQuery", fill[connector.StreamQuery], func(q connector.StreamQuery) (*pb.StreamListRequest, error) { return StreamQuery(aConnection, q) }, StreamQueryFrom),
 	same("Streams", func(s []connector.Stream) (*pb.StreamListResponse, error) { return Streams(s, nil) },
 		func(r *pb.StreamListResponse) ([]connector.Stream, error) { return StreamsFrom(r, nil) }),

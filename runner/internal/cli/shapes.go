@@ -204,7 +204,8 @@ type PlanShape struct {
 	Samples    []SampleShape  `json:"samples"`
 	Validated  bool           `json:"validated"`
 	Findings   []FindingShape `json:"findings"`
-	Costs      []CostShape    `json:"costs"`
+	Paths      []PathShape    `json:"paths,omitempty"`
+	Costs      []CostShape    `json:"costs,omitempty"`
 	Left       []PoolShape    `json:"left"`
 }
 
@@ -229,7 +230,25 @@ type FindingShape struct {
 	Error      *ErrorShape      `json:"error"`
 }
 
-// CostShape is what a run would take from a pool.
+// PathShape is one way the connector could send the records, and what it takes.
+type PathShape struct {
+	Name   string          `json:"name"`
+	Label  string          `json:"label,omitempty"`
+	Chosen bool            `json:"chosen"`
+	Reason string          `json:"reason,omitempty"`
+	Costs  []PathCostShape `json:"costs"`
+}
+
+// PathCostShape is what a path takes through one limit.
+type PathCostShape struct {
+	Category string `json:"category"`
+	Requests int64  `json:"requests"`
+	Pool     string `json:"pool,omitempty"`
+	Units    int64  `json:"units,omitempty"`
+}
+
+// CostShape is what a run would take from a pool, estimated without the
+// connector.
 type CostShape struct {
 	Category string `json:"category,omitempty"`
 	Pool     string `json:"pool"`

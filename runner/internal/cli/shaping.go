@@ -120,6 +120,10 @@ func planShape(p runner.Plan) PlanShape {
 		Findings: shapes(p.Findings, func(f runner.Finding) FindingShape {
 			return FindingShape{Identifier: f.Identifier, Action: f.Action, Error: errorShape(f.Error)}
 		}),
+		Paths: shapes(p.Paths, func(p connector.OutboundPath) PathShape {
+			costs := shapes(p.Costs, func(c connector.PathCost) PathCostShape { return PathCostShape(c) })
+			return PathShape{Name: p.Name, Label: p.Label, Chosen: p.Chosen, Reason: p.Reason, Costs: costs}
+		}),
 		Costs: shapes(p.Costs, func(c runner.CostEstimate) CostShape { return CostShape(c) }),
 		Left:  shapes(p.Left, func(l runner.PoolLeft) PoolShape { return poolShape(l.Pool, l.Left) }),
 	}

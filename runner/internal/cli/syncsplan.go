@@ -1,6 +1,10 @@
 package cli
 
 import (
+	"cmp"
+	"fmt"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/sluiceio/sluice/runner"
@@ -43,6 +47,9 @@ func (a *app) sayPlan(p PlanShape) {
 	for _, f := range p.Findings {
 		a.say("the connector would not send %s %s: %s", f.Action, f.Identifier, f.Error.Message)
 	}
+	for _, path := range p.Paths {
+		a.sayPath(path)
+	}
 	for _, c := range p.Costs {
 		name := c.Category
 		if name != "" {
@@ -56,4 +63,30 @@ func (a *app) sayPlan(p PlanShape) {
 	if p.Records > 0 {
 		a.say("nothing was sent")
 	}
+}
+
+// sayPath says what a path takes from each pool, and through which requests.
+func (a *app) sayPath(p PathShape) {
+	var pools []string
+	units := map[string]int64{}
+	var requests []string
+	for _, c := range p.Costs {
+		if c.Pool != "" && units[c.Pool] == 0 {
+			pools = append(pools, c.Pool)
+		}
+		units[c.Pool] += c.Units
+		requests = append(requests, fmt.Sprintf("%d %s", c.Requests, c.Category))
+	}
+	taken := make([]string, len(pools))
+	for i, pool := range pools {
+		taken[i] = fmt.Sprintf("%d %s", units[pool], pool)
+	}
+	text := fmt.Sprintf("cost by %s: %s (requests: %s)", cmp.Or(p.Label, p.Name), cmp.Or(strings.Join(taken, ", "), "nothing"), strings.Join(requests, ", "))
+	if p.Chosen {
+		text += ", chosen"
+	}
+	if p.Reason != "" {
+		text += ". " + p.Reason
+	}
+	a.say("%s", text)
 }

@@ -24,7 +24,7 @@ var File_sluice_connector_v1_connector_service_proto protoreflect.FileDescriptor
 
 const file_sluice_connector_v1_connector_service_proto_rawDesc = "" +
 	"\n" +
-	"+sluice/connector/v1/connector_service.proto\x12\x13sluice.connector.v1\x1a$sluice/connector/v1/api_limits.proto\x1a'sluice/connector/v1/configuration.proto\x1a$sluice/connector/v1/connection.proto\x1a!sluice/connector/v1/inbound.proto\x1a\"sluice/connector/v1/manifest.proto\x1a\"sluice/connector/v1/outbound.proto\x1a sluice/connector/v1/stream.proto2\x8e\n" +
+	"+sluice/connector/v1/connector_service.proto\x12\x13sluice.connector.v1\x1a$sluice/connector/v1/api_limits.proto\x1a'sluice/connector/v1/configuration.proto\x1a$sluice/connector/v1/connection.proto\x1a!sluice/connector/v1/inbound.proto\x1a\"sluice/connector/v1/manifest.proto\x1a\"sluice/connector/v1/outbound.proto\x1a sluice/connector/v1/stream.proto2\xf6\n" +
 	"\n" +
 	"\x10ConnectorService\x12W\n" +
 	"\bManifest\x12$.sluice.connector.v1.ManifestRequest\x1a%.sluice.connector.v1.ManifestResponse\x12i\n" +
@@ -35,7 +35,8 @@ const file_sluice_connector_v1_connector_service_proto_rawDesc = "" +
 	"\x19OutboundConfigurationForm\x125.sluice.connector.v1.OutboundConfigurationFormRequest\x1a6.sluice.connector.v1.OutboundConfigurationFormResponse\x12\x87\x01\n" +
 	"\x18InboundConfigurationForm\x124.sluice.connector.v1.InboundConfigurationFormRequest\x1a5.sluice.connector.v1.InboundConfigurationFormResponse\x12`\n" +
 	"\vFormOptions\x12'.sluice.connector.v1.FormOptionsRequest\x1a(.sluice.connector.v1.FormOptionsResponse\x12l\n" +
-	"\x0fValidateRecords\x12+.sluice.connector.v1.ValidateRecordsRequest\x1a,.sluice.connector.v1.ValidateRecordsResponse\x12]\n" +
+	"\x0fValidateRecords\x12+.sluice.connector.v1.ValidateRecordsRequest\x1a,.sluice.connector.v1.ValidateRecordsResponse\x12f\n" +
+	"\rOutboundCosts\x12).sluice.connector.v1.OutboundCostsRequest\x1a*.sluice.connector.v1.OutboundCostsResponse\x12]\n" +
 	"\n" +
 	"StreamList\x12&.sluice.connector.v1.StreamListRequest\x1a'.sluice.connector.v1.StreamListResponse\x12g\n" +
 	"\fSyncOutbound\x12(.sluice.connector.v1.SyncOutboundRequest\x1a).sluice.connector.v1.SyncOutboundResponse(\x010\x01\x12d\n" +
@@ -51,21 +52,23 @@ var file_sluice_connector_v1_connector_service_proto_goTypes = []any{
 	(*InboundConfigurationFormRequest)(nil),   // 6: sluice.connector.v1.InboundConfigurationFormRequest
 	(*FormOptionsRequest)(nil),                // 7: sluice.connector.v1.FormOptionsRequest
 	(*ValidateRecordsRequest)(nil),            // 8: sluice.connector.v1.ValidateRecordsRequest
-	(*StreamListRequest)(nil),                 // 9: sluice.connector.v1.StreamListRequest
-	(*SyncOutboundRequest)(nil),               // 10: sluice.connector.v1.SyncOutboundRequest
-	(*SyncInboundRequest)(nil),                // 11: sluice.connector.v1.SyncInboundRequest
-	(*ManifestResponse)(nil),                  // 12: sluice.connector.v1.ManifestResponse
-	(*ConnectionFormResponse)(nil),            // 13: sluice.connector.v1.ConnectionFormResponse
-	(*NetworkAddressesResponse)(nil),          // 14: sluice.connector.v1.NetworkAddressesResponse
-	(*ConnectResponse)(nil),                   // 15: sluice.connector.v1.ConnectResponse
-	(*ApiLimitsResponse)(nil),                 // 16: sluice.connector.v1.ApiLimitsResponse
-	(*OutboundConfigurationFormResponse)(nil), // 17: sluice.connector.v1.OutboundConfigurationFormResponse
-	(*InboundConfigurationFormResponse)(nil),  // 18: sluice.connector.v1.InboundConfigurationFormResponse
-	(*FormOptionsResponse)(nil),               // 19: sluice.connector.v1.FormOptionsResponse
-	(*ValidateRecordsResponse)(nil),           // 20: sluice.connector.v1.ValidateRecordsResponse
-	(*StreamListResponse)(nil),                // 21: sluice.connector.v1.StreamListResponse
-	(*SyncOutboundResponse)(nil),              // 22: sluice.connector.v1.SyncOutboundResponse
-	(*SyncInboundResponse)(nil),               // 23: sluice.connector.v1.SyncInboundResponse
+	(*OutboundCostsRequest)(nil),              // 9: sluice.connector.v1.OutboundCostsRequest
+	(*StreamListRequest)(nil),                 // 10: sluice.connector.v1.StreamListRequest
+	(*SyncOutboundRequest)(nil),               // 11: sluice.connector.v1.SyncOutboundRequest
+	(*SyncInboundRequest)(nil),                // 12: sluice.connector.v1.SyncInboundRequest
+	(*ManifestResponse)(nil),                  // 13: sluice.connector.v1.ManifestResponse
+	(*ConnectionFormResponse)(nil),            // 14: sluice.connector.v1.ConnectionFormResponse
+	(*NetworkAddressesResponse)(nil),          // 15: sluice.connector.v1.NetworkAddressesResponse
+	(*ConnectResponse)(nil),                   // 16: sluice.connector.v1.ConnectResponse
+	(*ApiLimitsResponse)(nil),                 // 17: sluice.connector.v1.ApiLimitsResponse
+	(*OutboundConfigurationFormResponse)(nil), // 18: sluice.connector.v1.OutboundConfigurationFormResponse
+	(*InboundConfigurationFormResponse)(nil),  // 19: sluice.connector.v1.InboundConfigurationFormResponse
+	(*FormOptionsResponse)(nil),               // 20: sluice.connector.v1.FormOptionsResponse
+	(*ValidateRecordsResponse)(nil),           // 21: sluice.connector.v1.ValidateRecordsResponse
+	(*OutboundCostsResponse)(nil),             // 22: sluice.connector.v1.OutboundCostsResponse
+	(*StreamListResponse)(nil),                // 23: sluice.connector.v1.StreamListResponse
+	(*SyncOutboundResponse)(nil),              // 24: sluice.connector.v1.SyncOutboundResponse
+	(*SyncInboundResponse)(nil),               // 25: sluice.connector.v1.SyncInboundResponse
 }
 var file_sluice_connector_v1_connector_service_proto_depIdxs = []int32{
 	0,  // 0: sluice.connector.v1.ConnectorService.Manifest:input_type -> sluice.connector.v1.ManifestRequest
@@ -77,23 +80,25 @@ var file_sluice_connector_v1_connector_service_proto_depIdxs = []int32{
 	6,  // 6: sluice.connector.v1.ConnectorService.InboundConfigurationForm:input_type -> sluice.connector.v1.InboundConfigurationFormRequest
 	7,  // 7: sluice.connector.v1.ConnectorService.FormOptions:input_type -> sluice.connector.v1.FormOptionsRequest
 	8,  // 8: sluice.connector.v1.ConnectorService.ValidateRecords:input_type -> sluice.connector.v1.ValidateRecordsRequest
-	9,  // 9: sluice.connector.v1.ConnectorService.StreamList:input_type -> sluice.connector.v1.StreamListRequest
-	10, // 10: sluice.connector.v1.ConnectorService.SyncOutbound:input_type -> sluice.connector.v1.SyncOutboundRequest
-	11, // 11: sluice.connector.v1.ConnectorService.SyncInbound:input_type -> sluice.connector.v1.SyncInboundRequest
-	12, // 12: sluice.connector.v1.ConnectorService.Manifest:output_type -> sluice.connector.v1.ManifestResponse
-	13, // 13: sluice.connector.v1.ConnectorService.ConnectionForm:output_type -> sluice.connector.v1.ConnectionFormResponse
-	14, // 14: sluice.connector.v1.ConnectorService.NetworkAddresses:output_type -> sluice.connector.v1.NetworkAddressesResponse
-	15, // 15: sluice.connector.v1.ConnectorService.Connect:output_type -> sluice.connector.v1.ConnectResponse
-	16, // 16: sluice.connector.v1.ConnectorService.ApiLimits:output_type -> sluice.connector.v1.ApiLimitsResponse
-	17, // 17: sluice.connector.v1.ConnectorService.OutboundConfigurationForm:output_type -> sluice.connector.v1.OutboundConfigurationFormResponse
-	18, // 18: sluice.connector.v1.ConnectorService.InboundConfigurationForm:output_type -> sluice.connector.v1.InboundConfigurationFormResponse
-	19, // 19: sluice.connector.v1.ConnectorService.FormOptions:output_type -> sluice.connector.v1.FormOptionsResponse
-	20, // 20: sluice.connector.v1.ConnectorService.ValidateRecords:output_type -> sluice.connector.v1.ValidateRecordsResponse
-	21, // 21: sluice.connector.v1.ConnectorService.StreamList:output_type -> sluice.connector.v1.StreamListResponse
-	22, // 22: sluice.connector.v1.ConnectorService.SyncOutbound:output_type -> sluice.connector.v1.SyncOutboundResponse
-	23, // 23: sluice.connector.v1.ConnectorService.SyncInbound:output_type -> sluice.connector.v1.SyncInboundResponse
-	12, // [12:24] is the sub-list for method output_type
-	0,  // [0:12] is the sub-list for method input_type
+	9,  // 9: sluice.connector.v1.ConnectorService.OutboundCosts:input_type -> sluice.connector.v1.OutboundCostsRequest
+	10, // 10: sluice.connector.v1.ConnectorService.StreamList:input_type -> sluice.connector.v1.StreamListRequest
+	11, // 11: sluice.connector.v1.ConnectorService.SyncOutbound:input_type -> sluice.connector.v1.SyncOutboundRequest
+	12, // 12: sluice.connector.v1.ConnectorService.SyncInbound:input_type -> sluice.connector.v1.SyncInboundRequest
+	13, // 13: sluice.connector.v1.ConnectorService.Manifest:output_type -> sluice.connector.v1.ManifestResponse
+	14, // 14: sluice.connector.v1.ConnectorService.ConnectionForm:output_type -> sluice.connector.v1.ConnectionFormResponse
+	15, // 15: sluice.connector.v1.ConnectorService.NetworkAddresses:output_type -> sluice.connector.v1.NetworkAddressesResponse
+	16, // 16: sluice.connector.v1.ConnectorService.Connect:output_type -> sluice.connector.v1.ConnectResponse
+	17, // 17: sluice.connector.v1.ConnectorService.ApiLimits:output_type -> sluice.connector.v1.ApiLimitsResponse
+	18, // 18: sluice.connector.v1.ConnectorService.OutboundConfigurationForm:output_type -> sluice.connector.v1.OutboundConfigurationFormResponse
+	19, // 19: sluice.connector.v1.ConnectorService.InboundConfigurationForm:output_type -> sluice.connector.v1.InboundConfigurationFormResponse
+	20, // 20: sluice.connector.v1.ConnectorService.FormOptions:output_type -> sluice.connector.v1.FormOptionsResponse
+	21, // 21: sluice.connector.v1.ConnectorService.ValidateRecords:output_type -> sluice.connector.v1.ValidateRecordsResponse
+	22, // 22: sluice.connector.v1.ConnectorService.OutboundCosts:output_type -> sluice.connector.v1.OutboundCostsResponse
+	23, // 23: sluice.connector.v1.ConnectorService.StreamList:output_type -> sluice.connector.v1.StreamListResponse
+	24, // 24: sluice.connector.v1.ConnectorService.SyncOutbound:output_type -> sluice.connector.v1.SyncOutboundResponse
+	25, // 25: sluice.connector.v1.ConnectorService.SyncInbound:output_type -> sluice.connector.v1.SyncInboundResponse
+	13, // [13:26] is the sub-list for method output_type
+	0,  // [0:13] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -28,6 +28,7 @@ const (
 	ConnectorService_InboundConfigurationForm_FullMethodName  = "/sluice.connector.v1.ConnectorService/InboundConfigurationForm"
 	ConnectorService_FormOptions_FullMethodName               = "/sluice.connector.v1.ConnectorService/FormOptions"
 	ConnectorService_ValidateRecords_FullMethodName           = "/sluice.connector.v1.ConnectorService/ValidateRecords"
+	ConnectorService_OutboundCosts_FullMethodName             = "/sluice.connector.v1.ConnectorService/OutboundCosts"
 	ConnectorService_StreamList_FullMethodName                = "/sluice.connector.v1.ConnectorService/StreamList"
 	ConnectorService_SyncOutbound_FullMethodName              = "/sluice.connector.v1.ConnectorService/SyncOutbound"
 	ConnectorService_SyncInbound_FullMethodName               = "/sluice.connector.v1.ConnectorService/SyncInbound"
@@ -72,6 +73,10 @@ type ConnectorServiceClient interface {
 	// ValidateRecords checks records before anything is sent: no network.
 	// UNIMPLEMENTED unless the manifest lists FEATURE_VALIDATE_RECORDS.
 	ValidateRecords(ctx context.Context, in *ValidateRecordsRequest, opts ...grpc.CallOption) (*ValidateRecordsResponse, error)
+	// OutboundCosts says what a run would take from the pools, path by path. It
+	// sends no record. UNIMPLEMENTED unless the manifest lists
+	// FEATURE_OUTBOUND_COSTS.
+	OutboundCosts(ctx context.Context, in *OutboundCostsRequest, opts ...grpc.CallOption) (*OutboundCostsResponse, error)
 	// StreamList describes inbound streams: without a selection all of them,
 	// with one exactly those, each with its JSON Schema.
 	StreamList(ctx context.Context, in *StreamListRequest, opts ...grpc.CallOption) (*StreamListResponse, error)
@@ -179,6 +184,16 @@ func (c *connectorServiceClient) ValidateRecords(ctx context.Context, in *Valida
 	return out, nil
 }
 
+func (c *connectorServiceClient) OutboundCosts(ctx context.Context, in *OutboundCostsRequest, opts ...grpc.CallOption) (*OutboundCostsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OutboundCostsResponse)
+	err := c.cc.Invoke(ctx, ConnectorService_OutboundCosts_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *connectorServiceClient) StreamList(ctx context.Context, in *StreamListRequest, opts ...grpc.CallOption) (*StreamListResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StreamListResponse)
@@ -254,6 +269,10 @@ type ConnectorServiceServer interface {
 	// ValidateRecords checks records before anything is sent: no network.
 	// UNIMPLEMENTED unless the manifest lists FEATURE_VALIDATE_RECORDS.
 	ValidateRecords(context.Context, *ValidateRecordsRequest) (*ValidateRecordsResponse, error)
+	// OutboundCosts says what a run would take from the pools, path by path. It
+	// sends no record. UNIMPLEMENTED unless the manifest lists
+	// FEATURE_OUTBOUND_COSTS.
+	OutboundCosts(context.Context, *OutboundCostsRequest) (*OutboundCostsResponse, error)
 	// StreamList describes inbound streams: without a selection all of them,
 	// with one exactly those, each with its JSON Schema.
 	StreamList(context.Context, *StreamListRequest) (*StreamListResponse, error)
@@ -297,6 +316,9 @@ func (UnimplementedConnectorServiceServer) FormOptions(context.Context, *FormOpt
 }
 func (UnimplementedConnectorServiceServer) ValidateRecords(context.Context, *ValidateRecordsRequest) (*ValidateRecordsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ValidateRecords not implemented")
+}
+func (UnimplementedConnectorServiceServer) OutboundCosts(context.Context, *OutboundCostsRequest) (*OutboundCostsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OutboundCosts not implemented")
 }
 func (UnimplementedConnectorServiceServer) StreamList(context.Context, *StreamListRequest) (*StreamListResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StreamList not implemented")
@@ -490,6 +512,24 @@ func _ConnectorService_ValidateRecords_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ConnectorService_OutboundCosts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OutboundCostsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ConnectorServiceServer).OutboundCosts(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ConnectorService_OutboundCosts_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ConnectorServiceServer).OutboundCosts(ctx, req.(*OutboundCostsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ConnectorService_StreamList_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StreamListRequest)
 	if err := dec(in); err != nil {
@@ -564,6 +604,10 @@ var ConnectorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ValidateRecords",
 			Handler:    _ConnectorService_ValidateRecords_Handler,
+		},
+		{
+			MethodName: "OutboundCosts",
+			Handler:    _ConnectorService_OutboundCosts_Handler,
 		},
 		{
 			MethodName: "StreamList",

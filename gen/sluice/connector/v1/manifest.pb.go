@@ -37,6 +37,8 @@ const (
 	Feature_FEATURE_GRANTS Feature = 4
 	// Inbound streams report deleted records.
 	Feature_FEATURE_TOMBSTONES Feature = 5
+	// OutboundCosts is implemented.
+	Feature_FEATURE_OUTBOUND_COSTS Feature = 6
 )
 
 // Enum value maps for Feature.
@@ -48,6 +50,7 @@ var (
 		3: "FEATURE_FORM_OPTIONS",
 		4: "FEATURE_GRANTS",
 		5: "FEATURE_TOMBSTONES",
+		6: "FEATURE_OUTBOUND_COSTS",
 	}
 	Feature_value = map[string]int32{
 		"FEATURE_UNSPECIFIED":      0,
@@ -56,6 +59,7 @@ var (
 		"FEATURE_FORM_OPTIONS":     3,
 		"FEATURE_GRANTS":           4,
 		"FEATURE_TOMBSTONES":       5,
+		"FEATURE_OUTBOUND_COSTS":   6,
 	}
 )
 
@@ -721,14 +725,15 @@ const file_sluice_connector_v1_manifest_proto_rawDesc = "" +
 	"\x05label\x18\x02 \x01(\tR\x05label\"\x84\x01\n" +
 	"\tRendering\x12B\n" +
 	"\ttimestamp\x18\x01 \x01(\x0e2$.sluice.connector.v1.TimestampFormatR\ttimestamp\x123\n" +
-	"\x04date\x18\x02 \x01(\x0e2\x1f.sluice.connector.v1.DateFormatR\x04date*\x9b\x01\n" +
+	"\x04date\x18\x02 \x01(\x0e2\x1f.sluice.connector.v1.DateFormatR\x04date*\xb7\x01\n" +
 	"\aFeature\x12\x17\n" +
 	"\x13FEATURE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFEATURE_TICKETS\x10\x01\x12\x1c\n" +
 	"\x18FEATURE_VALIDATE_RECORDS\x10\x02\x12\x18\n" +
 	"\x14FEATURE_FORM_OPTIONS\x10\x03\x12\x12\n" +
 	"\x0eFEATURE_GRANTS\x10\x04\x12\x16\n" +
-	"\x12FEATURE_TOMBSTONES\x10\x05*\x99\x01\n" +
+	"\x12FEATURE_TOMBSTONES\x10\x05\x12\x1a\n" +
+	"\x16FEATURE_OUTBOUND_COSTS\x10\x06*\x99\x01\n" +
 	"\x0fTimestampFormat\x12 \n" +
 	"\x1cTIMESTAMP_FORMAT_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19TIMESTAMP_FORMAT_ISO_8601\x10\x01\x12\"\n" +

@@ -141,6 +141,330 @@ func (x *ValidateRecordsResponse) GetFindings() []*RowOutcome {
 	return nil
 }
 
+// OutboundCostsRequest asks what a run would cost.
+type OutboundCostsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The connection. Required.
+	Connection *Connection `protobuf:"bytes,1,opt,name=connection,proto3" json:"connection,omitempty"`
+	// What the sync is about. Required.
+	Sync *OutboundSync `protobuf:"bytes,2,opt,name=sync,proto3" json:"sync,omitempty"`
+	// The records the run would send, by action. Required, at least one; actions
+	// are unique.
+	Counts        []*ActionCount `protobuf:"bytes,3,rep,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboundCostsRequest) Reset() {
+	*x = OutboundCostsRequest{}
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboundCostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboundCostsRequest) ProtoMessage() {}
+
+func (x *OutboundCostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboundCostsRequest.ProtoReflect.Descriptor instead.
+func (*OutboundCostsRequest) Descriptor() ([]byte, []int) {
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OutboundCostsRequest) GetConnection() *Connection {
+	if x != nil {
+		return x.Connection
+	}
+	return nil
+}
+
+func (x *OutboundCostsRequest) GetSync() *OutboundSync {
+	if x != nil {
+		return x.Sync
+	}
+	return nil
+}
+
+func (x *OutboundCostsRequest) GetCounts() []*ActionCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// ActionCount is a number of records with one action.
+type ActionCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The action. Required.
+	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// The number of records. Required, at least 1.
+	Records       int64 `protobuf:"varint,2,opt,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActionCount) Reset() {
+	*x = ActionCount{}
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActionCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActionCount) ProtoMessage() {}
+
+func (x *ActionCount) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActionCount.ProtoReflect.Descriptor instead.
+func (*ActionCount) Descriptor() ([]byte, []int) {
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ActionCount) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *ActionCount) GetRecords() int64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+// OutboundCostsResponse answers OutboundCosts.
+type OutboundCostsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paths by which the app can be sent these records, names unique. At most
+	// one is chosen. None says that nothing is taken from any pool.
+	Paths         []*OutboundPath `protobuf:"bytes,1,rep,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboundCostsResponse) Reset() {
+	*x = OutboundCostsResponse{}
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboundCostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboundCostsResponse) ProtoMessage() {}
+
+func (x *OutboundCostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboundCostsResponse.ProtoReflect.Descriptor instead.
+func (*OutboundCostsResponse) Descriptor() ([]byte, []int) {
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *OutboundCostsResponse) GetPaths() []*OutboundPath {
+	if x != nil {
+		return x.Paths
+	}
+	return nil
+}
+
+// OutboundPath is one way to send the records of a run, such as bulk jobs.
+type OutboundPath struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Identifies the path. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Shown to people. Optional: defaults to the name.
+	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
+	// True for the path the connector would take. Default false.
+	Chosen bool `protobuf:"varint,3,opt,name=chosen,proto3" json:"chosen,omitempty"`
+	// Why it is chosen or not, or what the costs leave out, in a sentence.
+	// Optional.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What it takes at least; what depends on how the app behaves, such as the
+	// number of polls, is left out. Categories are unique.
+	Costs         []*PathCost `protobuf:"bytes,5,rep,name=costs,proto3" json:"costs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboundPath) Reset() {
+	*x = OutboundPath{}
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboundPath) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboundPath) ProtoMessage() {}
+
+func (x *OutboundPath) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboundPath.ProtoReflect.Descriptor instead.
+func (*OutboundPath) Descriptor() ([]byte, []int) {
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *OutboundPath) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OutboundPath) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *OutboundPath) GetChosen() bool {
+	if x != nil {
+		return x.Chosen
+	}
+	return false
+}
+
+func (x *OutboundPath) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OutboundPath) GetCosts() []*PathCost {
+	if x != nil {
+		return x.Costs
+	}
+	return nil
+}
+
+// PathCost is what a path takes through one category of requests.
+type PathCost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The category of the limit. Required.
+	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	// The number of requests. Required, at least 1.
+	Requests int64 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	// The pool they draw on. Optional.
+	Pool string `protobuf:"bytes,3,opt,name=pool,proto3" json:"pool,omitempty"`
+	// The units they take. Set with pool.
+	Units         int64 `protobuf:"varint,4,opt,name=units,proto3" json:"units,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PathCost) Reset() {
+	*x = PathCost{}
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PathCost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PathCost) ProtoMessage() {}
+
+func (x *PathCost) ProtoReflect() protoreflect.Message {
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PathCost.ProtoReflect.Descriptor instead.
+func (*PathCost) Descriptor() ([]byte, []int) {
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *PathCost) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *PathCost) GetRequests() int64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *PathCost) GetPool() string {
+	if x != nil {
+		return x.Pool
+	}
+	return ""
+}
+
+func (x *PathCost) GetUnits() int64 {
+	if x != nil {
+		return x.Units
+	}
+	return 0
+}
+
 // OutboundSync is what one outbound run is about.
 type OutboundSync struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -173,7 +497,7 @@ type OutboundSync struct {
 
 func (x *OutboundSync) Reset() {
 	*x = OutboundSync{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[2]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -185,7 +509,7 @@ func (x *OutboundSync) String() string {
 func (*OutboundSync) ProtoMessage() {}
 
 func (x *OutboundSync) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[2]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -198,7 +522,7 @@ func (x *OutboundSync) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutboundSync.ProtoReflect.Descriptor instead.
 func (*OutboundSync) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{2}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OutboundSync) GetSyncId() string {
@@ -300,7 +624,7 @@ type SyncOutboundRequest struct {
 
 func (x *SyncOutboundRequest) Reset() {
 	*x = SyncOutboundRequest{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[3]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +636,7 @@ func (x *SyncOutboundRequest) String() string {
 func (*SyncOutboundRequest) ProtoMessage() {}
 
 func (x *SyncOutboundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[3]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +649,7 @@ func (x *SyncOutboundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncOutboundRequest.ProtoReflect.Descriptor instead.
 func (*SyncOutboundRequest) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{3}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *SyncOutboundRequest) GetMessage() isSyncOutboundRequest_Message {
@@ -480,7 +804,7 @@ type OutboundStart struct {
 
 func (x *OutboundStart) Reset() {
 	*x = OutboundStart{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[4]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +816,7 @@ func (x *OutboundStart) String() string {
 func (*OutboundStart) ProtoMessage() {}
 
 func (x *OutboundStart) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[4]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +829,7 @@ func (x *OutboundStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutboundStart.ProtoReflect.Descriptor instead.
 func (*OutboundStart) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{4}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OutboundStart) GetConnection() *Connection {
@@ -533,7 +857,7 @@ type TicketRecordsEnd struct {
 
 func (x *TicketRecordsEnd) Reset() {
 	*x = TicketRecordsEnd{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[5]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +869,7 @@ func (x *TicketRecordsEnd) String() string {
 func (*TicketRecordsEnd) ProtoMessage() {}
 
 func (x *TicketRecordsEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[5]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +882,7 @@ func (x *TicketRecordsEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TicketRecordsEnd.ProtoReflect.Descriptor instead.
 func (*TicketRecordsEnd) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{5}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TicketRecordsEnd) GetTicketId() string {
@@ -577,7 +901,7 @@ type EndOfRecords struct {
 
 func (x *EndOfRecords) Reset() {
 	*x = EndOfRecords{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[6]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +913,7 @@ func (x *EndOfRecords) String() string {
 func (*EndOfRecords) ProtoMessage() {}
 
 func (x *EndOfRecords) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[6]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +926,7 @@ func (x *EndOfRecords) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndOfRecords.ProtoReflect.Descriptor instead.
 func (*EndOfRecords) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{6}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{11}
 }
 
 // SyncOutboundResponse is a message from connector to host. Done is the last
@@ -628,7 +952,7 @@ type SyncOutboundResponse struct {
 
 func (x *SyncOutboundResponse) Reset() {
 	*x = SyncOutboundResponse{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[7]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +964,7 @@ func (x *SyncOutboundResponse) String() string {
 func (*SyncOutboundResponse) ProtoMessage() {}
 
 func (x *SyncOutboundResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[7]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +977,7 @@ func (x *SyncOutboundResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncOutboundResponse.ProtoReflect.Descriptor instead.
 func (*SyncOutboundResponse) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{7}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SyncOutboundResponse) GetMessage() isSyncOutboundResponse_Message {
@@ -807,7 +1131,7 @@ type Demand struct {
 
 func (x *Demand) Reset() {
 	*x = Demand{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[8]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -819,7 +1143,7 @@ func (x *Demand) String() string {
 func (*Demand) ProtoMessage() {}
 
 func (x *Demand) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[8]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -832,7 +1156,7 @@ func (x *Demand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Demand.ProtoReflect.Descriptor instead.
 func (*Demand) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{8}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Demand) GetBatches() int32 {
@@ -853,7 +1177,7 @@ type OutboundDone struct {
 
 func (x *OutboundDone) Reset() {
 	*x = OutboundDone{}
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[9]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +1189,7 @@ func (x *OutboundDone) String() string {
 func (*OutboundDone) ProtoMessage() {}
 
 func (x *OutboundDone) ProtoReflect() protoreflect.Message {
-	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[9]
+	mi := &file_sluice_connector_v1_outbound_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +1202,7 @@ func (x *OutboundDone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OutboundDone.ProtoReflect.Descriptor instead.
 func (*OutboundDone) Descriptor() ([]byte, []int) {
-	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{9}
+	return file_sluice_connector_v1_outbound_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *OutboundDone) GetSettled() int64 {
@@ -901,7 +1225,29 @@ const file_sluice_connector_v1_outbound_proto_rawDesc = "" +
 	"\x06schema\x18\x03 \x01(\v2\x1b.sluice.connector.v1.SchemaR\x06schema\x126\n" +
 	"\x05batch\x18\x04 \x01(\v2 .sluice.connector.v1.RecordBatchR\x05batch\"V\n" +
 	"\x17ValidateRecordsResponse\x12;\n" +
-	"\bfindings\x18\x01 \x03(\v2\x1f.sluice.connector.v1.RowOutcomeR\bfindings\"\xb8\x03\n" +
+	"\bfindings\x18\x01 \x03(\v2\x1f.sluice.connector.v1.RowOutcomeR\bfindings\"\xc8\x01\n" +
+	"\x14OutboundCostsRequest\x12?\n" +
+	"\n" +
+	"connection\x18\x01 \x01(\v2\x1f.sluice.connector.v1.ConnectionR\n" +
+	"connection\x125\n" +
+	"\x04sync\x18\x02 \x01(\v2!.sluice.connector.v1.OutboundSyncR\x04sync\x128\n" +
+	"\x06counts\x18\x03 \x03(\v2 .sluice.connector.v1.ActionCountR\x06counts\"?\n" +
+	"\vActionCount\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12\x18\n" +
+	"\arecords\x18\x02 \x01(\x03R\arecords\"P\n" +
+	"\x15OutboundCostsResponse\x127\n" +
+	"\x05paths\x18\x01 \x03(\v2!.sluice.connector.v1.OutboundPathR\x05paths\"\x9d\x01\n" +
+	"\fOutboundPath\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05label\x18\x02 \x01(\tR\x05label\x12\x16\n" +
+	"\x06chosen\x18\x03 \x01(\bR\x06chosen\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x123\n" +
+	"\x05costs\x18\x05 \x03(\v2\x1d.sluice.connector.v1.PathCostR\x05costs\"l\n" +
+	"\bPathCost\x12\x1a\n" +
+	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x1a\n" +
+	"\brequests\x18\x02 \x01(\x03R\brequests\x12\x12\n" +
+	"\x04pool\x18\x03 \x01(\tR\x04pool\x12\x14\n" +
+	"\x05units\x18\x04 \x01(\x03R\x05units\"\xb8\x03\n" +
 	"\fOutboundSync\x12\x17\n" +
 	"\async_id\x18\x01 \x01(\tR\x06syncId\x12\x15\n" +
 	"\x06run_id\x18\x02 \x01(\tR\x05runId\x129\n" +
@@ -960,70 +1306,80 @@ func file_sluice_connector_v1_outbound_proto_rawDescGZIP() []byte {
 	return file_sluice_connector_v1_outbound_proto_rawDescData
 }
 
-var file_sluice_connector_v1_outbound_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_sluice_connector_v1_outbound_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_sluice_connector_v1_outbound_proto_goTypes = []any{
 	(*ValidateRecordsRequest)(nil),  // 0: sluice.connector.v1.ValidateRecordsRequest
 	(*ValidateRecordsResponse)(nil), // 1: sluice.connector.v1.ValidateRecordsResponse
-	(*OutboundSync)(nil),            // 2: sluice.connector.v1.OutboundSync
-	(*SyncOutboundRequest)(nil),     // 3: sluice.connector.v1.SyncOutboundRequest
-	(*OutboundStart)(nil),           // 4: sluice.connector.v1.OutboundStart
-	(*TicketRecordsEnd)(nil),        // 5: sluice.connector.v1.TicketRecordsEnd
-	(*EndOfRecords)(nil),            // 6: sluice.connector.v1.EndOfRecords
-	(*SyncOutboundResponse)(nil),    // 7: sluice.connector.v1.SyncOutboundResponse
-	(*Demand)(nil),                  // 8: sluice.connector.v1.Demand
-	(*OutboundDone)(nil),            // 9: sluice.connector.v1.OutboundDone
-	(*Connection)(nil),              // 10: sluice.connector.v1.Connection
-	(*Schema)(nil),                  // 11: sluice.connector.v1.Schema
-	(*RecordBatch)(nil),             // 12: sluice.connector.v1.RecordBatch
-	(*RowOutcome)(nil),              // 13: sluice.connector.v1.RowOutcome
-	(*Strategy)(nil),                // 14: sluice.connector.v1.Strategy
-	(*Answer)(nil),                  // 15: sluice.connector.v1.Answer
-	(*Column)(nil),                  // 16: sluice.connector.v1.Column
-	(*timestamppb.Timestamp)(nil),   // 17: google.protobuf.Timestamp
-	(*Ticket)(nil),                  // 18: sluice.connector.v1.Ticket
-	(*TicketAck)(nil),               // 19: sluice.connector.v1.TicketAck
-	(*Grant)(nil),                   // 20: sluice.connector.v1.Grant
-	(*Stop)(nil),                    // 21: sluice.connector.v1.Stop
-	(*Outcomes)(nil),                // 22: sluice.connector.v1.Outcomes
-	(*Usage)(nil),                   // 23: sluice.connector.v1.Usage
-	(*GrantRequest)(nil),            // 24: sluice.connector.v1.GrantRequest
-	(*Progress)(nil),                // 25: sluice.connector.v1.Progress
-	(*Keep)(nil),                    // 26: sluice.connector.v1.Keep
+	(*OutboundCostsRequest)(nil),    // 2: sluice.connector.v1.OutboundCostsRequest
+	(*ActionCount)(nil),             // 3: sluice.connector.v1.ActionCount
+	(*OutboundCostsResponse)(nil),   // 4: sluice.connector.v1.OutboundCostsResponse
+	(*OutboundPath)(nil),            // 5: sluice.connector.v1.OutboundPath
+	(*PathCost)(nil),                // 6: sluice.connector.v1.PathCost
+	(*OutboundSync)(nil),            // 7: sluice.connector.v1.OutboundSync
+	(*SyncOutboundRequest)(nil),     // 8: sluice.connector.v1.SyncOutboundRequest
+	(*OutboundStart)(nil),           // 9: sluice.connector.v1.OutboundStart
+	(*TicketRecordsEnd)(nil),        // 10: sluice.connector.v1.TicketRecordsEnd
+	(*EndOfRecords)(nil),            // 11: sluice.connector.v1.EndOfRecords
+	(*SyncOutboundResponse)(nil),    // 12: sluice.connector.v1.SyncOutboundResponse
+	(*Demand)(nil),                  // 13: sluice.connector.v1.Demand
+	(*OutboundDone)(nil),            // 14: sluice.connector.v1.OutboundDone
+	(*Connection)(nil),              // 15: sluice.connector.v1.Connection
+	(*Schema)(nil),                  // 16: sluice.connector.v1.Schema
+	(*RecordBatch)(nil),             // 17: sluice.connector.v1.RecordBatch
+	(*RowOutcome)(nil),              // 18: sluice.connector.v1.RowOutcome
+	(*Strategy)(nil),                // 19: sluice.connector.v1.Strategy
+	(*Answer)(nil),                  // 20: sluice.connector.v1.Answer
+	(*Column)(nil),                  // 21: sluice.connector.v1.Column
+	(*timestamppb.Timestamp)(nil),   // 22: google.protobuf.Timestamp
+	(*Ticket)(nil),                  // 23: sluice.connector.v1.Ticket
+	(*TicketAck)(nil),               // 24: sluice.connector.v1.TicketAck
+	(*Grant)(nil),                   // 25: sluice.connector.v1.Grant
+	(*Stop)(nil),                    // 26: sluice.connector.v1.Stop
+	(*Outcomes)(nil),                // 27: sluice.connector.v1.Outcomes
+	(*Usage)(nil),                   // 28: sluice.connector.v1.Usage
+	(*GrantRequest)(nil),            // 29: sluice.connector.v1.GrantRequest
+	(*Progress)(nil),                // 30: sluice.connector.v1.Progress
+	(*Keep)(nil),                    // 31: sluice.connector.v1.Keep
 }
 var file_sluice_connector_v1_outbound_proto_depIdxs = []int32{
-	10, // 0: sluice.connector.v1.ValidateRecordsRequest.connection:type_name -> sluice.connector.v1.Connection
-	2,  // 1: sluice.connector.v1.ValidateRecordsRequest.sync:type_name -> sluice.connector.v1.OutboundSync
-	11, // 2: sluice.connector.v1.ValidateRecordsRequest.schema:type_name -> sluice.connector.v1.Schema
-	12, // 3: sluice.connector.v1.ValidateRecordsRequest.batch:type_name -> sluice.connector.v1.RecordBatch
-	13, // 4: sluice.connector.v1.ValidateRecordsResponse.findings:type_name -> sluice.connector.v1.RowOutcome
-	14, // 5: sluice.connector.v1.OutboundSync.strategy:type_name -> sluice.connector.v1.Strategy
-	15, // 6: sluice.connector.v1.OutboundSync.answers:type_name -> sluice.connector.v1.Answer
-	16, // 7: sluice.connector.v1.OutboundSync.mapping:type_name -> sluice.connector.v1.Column
-	17, // 8: sluice.connector.v1.OutboundSync.deadline:type_name -> google.protobuf.Timestamp
-	18, // 9: sluice.connector.v1.OutboundSync.tickets:type_name -> sluice.connector.v1.Ticket
-	4,  // 10: sluice.connector.v1.SyncOutboundRequest.start:type_name -> sluice.connector.v1.OutboundStart
-	11, // 11: sluice.connector.v1.SyncOutboundRequest.schema:type_name -> sluice.connector.v1.Schema
-	12, // 12: sluice.connector.v1.SyncOutboundRequest.batch:type_name -> sluice.connector.v1.RecordBatch
-	5,  // 13: sluice.connector.v1.SyncOutboundRequest.ticket_records_end:type_name -> sluice.connector.v1.TicketRecordsEnd
-	6,  // 14: sluice.connector.v1.SyncOutboundRequest.end_of_records:type_name -> sluice.connector.v1.EndOfRecords
-	19, // 15: sluice.connector.v1.SyncOutboundRequest.ticket_ack:type_name -> sluice.connector.v1.TicketAck
-	20, // 16: sluice.connector.v1.SyncOutboundRequest.grant:type_name -> sluice.connector.v1.Grant
-	21, // 17: sluice.connector.v1.SyncOutboundRequest.stop:type_name -> sluice.connector.v1.Stop
-	10, // 18: sluice.connector.v1.OutboundStart.connection:type_name -> sluice.connector.v1.Connection
-	2,  // 19: sluice.connector.v1.OutboundStart.sync:type_name -> sluice.connector.v1.OutboundSync
-	8,  // 20: sluice.connector.v1.SyncOutboundResponse.demand:type_name -> sluice.connector.v1.Demand
-	22, // 21: sluice.connector.v1.SyncOutboundResponse.outcomes:type_name -> sluice.connector.v1.Outcomes
-	18, // 22: sluice.connector.v1.SyncOutboundResponse.ticket:type_name -> sluice.connector.v1.Ticket
-	23, // 23: sluice.connector.v1.SyncOutboundResponse.usage:type_name -> sluice.connector.v1.Usage
-	24, // 24: sluice.connector.v1.SyncOutboundResponse.grant_request:type_name -> sluice.connector.v1.GrantRequest
-	25, // 25: sluice.connector.v1.SyncOutboundResponse.progress:type_name -> sluice.connector.v1.Progress
-	26, // 26: sluice.connector.v1.SyncOutboundResponse.keep:type_name -> sluice.connector.v1.Keep
-	9,  // 27: sluice.connector.v1.SyncOutboundResponse.done:type_name -> sluice.connector.v1.OutboundDone
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 0: sluice.connector.v1.ValidateRecordsRequest.connection:type_name -> sluice.connector.v1.Connection
+	7,  // 1: sluice.connector.v1.ValidateRecordsRequest.sync:type_name -> sluice.connector.v1.OutboundSync
+	16, // 2: sluice.connector.v1.ValidateRecordsRequest.schema:type_name -> sluice.connector.v1.Schema
+	17, // 3: sluice.connector.v1.ValidateRecordsRequest.batch:type_name -> sluice.connector.v1.RecordBatch
+	18, // 4: sluice.connector.v1.ValidateRecordsResponse.findings:type_name -> sluice.connector.v1.RowOutcome
+	15, // 5: sluice.connector.v1.OutboundCostsRequest.connection:type_name -> sluice.connector.v1.Connection
+	7,  // 6: sluice.connector.v1.OutboundCostsRequest.sync:type_name -> sluice.connector.v1.OutboundSync
+	3,  // 7: sluice.connector.v1.OutboundCostsRequest.counts:type_name -> sluice.connector.v1.ActionCount
+	5,  // 8: sluice.connector.v1.OutboundCostsResponse.paths:type_name -> sluice.connector.v1.OutboundPath
+	6,  // 9: sluice.connector.v1.OutboundPath.costs:type_name -> sluice.connector.v1.PathCost
+	19, // 10: sluice.connector.v1.OutboundSync.strategy:type_name -> sluice.connector.v1.Strategy
+	20, // 11: sluice.connector.v1.OutboundSync.answers:type_name -> sluice.connector.v1.Answer
+	21, // 12: sluice.connector.v1.OutboundSync.mapping:type_name -> sluice.connector.v1.Column
+	22, // 13: sluice.connector.v1.OutboundSync.deadline:type_name -> google.protobuf.Timestamp
+	23, // 14: sluice.connector.v1.OutboundSync.tickets:type_name -> sluice.connector.v1.Ticket
+	9,  // 15: sluice.connector.v1.SyncOutboundRequest.start:type_name -> sluice.connector.v1.OutboundStart
+	16, // 16: sluice.connector.v1.SyncOutboundRequest.schema:type_name -> sluice.connector.v1.Schema
+	17, // 17: sluice.connector.v1.SyncOutboundRequest.batch:type_name -> sluice.connector.v1.RecordBatch
+	10, // 18: sluice.connector.v1.SyncOutboundRequest.ticket_records_end:type_name -> sluice.connector.v1.TicketRecordsEnd
+	11, // 19: sluice.connector.v1.SyncOutboundRequest.end_of_records:type_name -> sluice.connector.v1.EndOfRecords
+	24, // 20: sluice.connector.v1.SyncOutboundRequest.ticket_ack:type_name -> sluice.connector.v1.TicketAck
+	25, // 21: sluice.connector.v1.SyncOutboundRequest.grant:type_name -> sluice.connector.v1.Grant
+	26, // 22: sluice.connector.v1.SyncOutboundRequest.stop:type_name -> sluice.connector.v1.Stop
+	15, // 23: sluice.connector.v1.OutboundStart.connection:type_name -> sluice.connector.v1.Connection
+	7,  // 24: sluice.connector.v1.OutboundStart.sync:type_name -> sluice.connector.v1.OutboundSync
+	13, // 25: sluice.connector.v1.SyncOutboundResponse.demand:type_name -> sluice.connector.v1.Demand
+	27, // 26: sluice.connector.v1.SyncOutboundResponse.outcomes:type_name -> sluice.connector.v1.Outcomes
+	23, // 27: sluice.connector.v1.SyncOutboundResponse.ticket:type_name -> sluice.connector.v1.Ticket
+	28, // 28: sluice.connector.v1.SyncOutboundResponse.usage:type_name -> sluice.connector.v1.Usage
+	29, // 29: sluice.connector.v1.SyncOutboundResponse.grant_request:type_name -> sluice.connector.v1.GrantRequest
+	30, // 30: sluice.connector.v1.SyncOutboundResponse.progress:type_name -> sluice.connector.v1.Progress
+	31, // 31: sluice.connector.v1.SyncOutboundResponse.keep:type_name -> sluice.connector.v1.Keep
+	14, // 32: sluice.connector.v1.SyncOutboundResponse.done:type_name -> sluice.connector.v1.OutboundDone
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_sluice_connector_v1_outbound_proto_init() }
@@ -1040,7 +1396,7 @@ func file_sluice_connector_v1_outbound_proto_init() {
 	file_sluice_connector_v1_record_proto_init()
 	file_sluice_connector_v1_schema_proto_init()
 	file_sluice_connector_v1_ticket_proto_init()
-	file_sluice_connector_v1_outbound_proto_msgTypes[3].OneofWrappers = []any{
+	file_sluice_connector_v1_outbound_proto_msgTypes[8].OneofWrappers = []any{
 		(*SyncOutboundRequest_Start)(nil),
 		(*SyncOutboundRequest_Schema)(nil),
 		(*SyncOutboundRequest_Batch)(nil),
@@ -1050,7 +1406,7 @@ func file_sluice_connector_v1_outbound_proto_init() {
 		(*SyncOutboundRequest_Grant)(nil),
 		(*SyncOutboundRequest_Stop)(nil),
 	}
-	file_sluice_connector_v1_outbound_proto_msgTypes[7].OneofWrappers = []any{
+	file_sluice_connector_v1_outbound_proto_msgTypes[12].OneofWrappers = []any{
 		(*SyncOutboundResponse_Demand)(nil),
 		(*SyncOutboundResponse_Outcomes)(nil),
 		(*SyncOutboundResponse_Ticket)(nil),
@@ -1066,7 +1422,7 @@ func file_sluice_connector_v1_outbound_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sluice_connector_v1_outbound_proto_rawDesc), len(file_sluice_connector_v1_outbound_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
