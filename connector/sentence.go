@@ -83,6 +83,14 @@ func per(d time.Duration) string {
 	case 24 * time.Hour:
 		return "a day"
 	}
+	for _, unit := range []struct {
+		span time.Duration
+		name string
+	}{{24 * time.Hour, "days"}, {time.Hour, "hours"}, {time.Minute, "minutes"}, {time.Second, "seconds"}} {
+		if d > unit.span && d%unit.span == 0 {
+			return fmt.Sprintf("in %d %s", d/unit.span, unit.name)
+		}
+	}
 	return "in " + d.String()
 }
 

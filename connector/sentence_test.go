@@ -23,7 +23,7 @@ func TestLimitsAreSaidInSentences(t *testing.T) {
 		"Credits: 60,000 a day, rolling",
 		"Bulk Write Initialize: 120 a day (500 of 60,000 credits each)",
 		"Records: 600,000 records a day (1 of 60,000 credits for every 10 records), 10 at once (shared: heavy)",
-		"download: 10 a minute, 1,000 in 1h30m0s, 1 at once",
+		"download: 10 a minute, 1,000 in 90 minutes, 1 at once",
 		"Everything else: no limit",
 	}
 	if diff := cmp.Diff(want, limits.Sentences()); diff != "" {
