@@ -95,7 +95,7 @@ func (p *planner) expression(ctx context.Context, source []column, id string, m 
 	if m.Column != "" {
 		c, ok := find(source, m.Column)
 		if !ok {
-			return "", "", mappingError(m, fmt.Sprintf("the source has no column %q; it has: %s", m.Column, names(source)), nil)
+			return "", "", mappingError(m, fmt.Sprintf("the source has no column %q; it has: %s; an expression is mapped as SQL, not as a column", m.Column, names(source)), nil)
 		}
 		return quote(c.name), c.duck, nil
 	}
