@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -54,6 +55,11 @@ func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
 	if err := startable(config); err != nil {
 		return nil, err
 	}
+	secure, certificate, err := hostTLS()
+	if err != nil {
+		return nil, launchError("CONNECTOR_START", "making a certificate for the connector %s: %w", config.Path, err)
+	}
+	config.Env = append(slices.Clone(config.Env), certificate)
 	words := &lastLines{next: config.Stderr}
 	child := newChild(config)
 	client := goplugin.NewClient(&goplugin.ClientConfig{
@@ -61,7 +67,7 @@ func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
 			return child, child.prepare(spec.Env)
 		},
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, AutoMTLS: true, SkipHostEnv: true,
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC}, TLSConfig: secure, SkipHostEnv: true,
 		Stderr: words, SyncStdout: words, SyncStderr: words, Logger: hostLogger(config), StartTimeout: config.StartTimeout,
 	})
 	unhook := context.AfterFunc(ctx, func() { _ = child.Kill(ctx) })

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"os"
 	"sync/atomic"
@@ -27,6 +28,14 @@ const (
 func serveHost(ctx context.Context, c connector.Connector) int {
 	orphaned, stop := parentGone(ctx, os.Getppid)
 	defer stop()
+	secure, certificate, err := connectorTLS(os.Getenv(clientCertEnv))
+	if err == nil {
+		err = announce(certificate)
+	}
+	if err != nil {
+		slog.Error("serving the host", "error", err)
+		return 1
+	}
 	impl, g := newServer(c), newGuard()
 	var server atomic.Pointer[grpc.Server]
 	served := make(chan struct{})
@@ -34,6 +43,7 @@ func serveHost(ctx context.Context, c connector.Connector) int {
 		defer close(served)
 		goplugin.Serve(&goplugin.ServeConfig{
 			HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: &grpcPlugin{server: impl}}, Logger: hclog.NewNullLogger(),
+			TLSProvider: func() (*tls.Config, error) { return secure, nil },
 			GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 				s := grpc.NewServer(append(options, g.options()...)...)
 				server.Store(s)
