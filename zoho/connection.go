@@ -51,7 +51,7 @@ const consoleURL = "https://api-console.zoho.com/"
 // uses is everything the connector may do with a connection.
 var uses = []crm.Use{
 	crm.UseOrganization, crm.UseMetadata, crm.UseLayouts, crm.UseUsers, crm.UseBulkWrite, crm.UseBulkRead,
-	crm.UseRecordsRead, crm.UseRecordsWrite, crm.UseRecordsDelete,
+	crm.UseRecordsRead, crm.UseRecordsWrite, crm.UseRecordsDelete, crm.UseCOQL,
 }
 
 func scopes() []string { return crm.ScopesFor(uses) }

@@ -113,10 +113,30 @@ func (s *session) InboundForm(context.Context, connector.FormRequest) (connector
 			Validation: connector.Validation{Min: &zero, Max: &hour},
 		},
 		{
+			Name: fieldPath, Kind: connector.FieldRadio, Label: "Way of reading", Default: []string{pathAuto},
+			Help: "A bulk read costs " + strconv.Itoa(crm.Cost(crm.OpBulkReadCreate, 0)) + " credits and a few more whatever its size, queries 3 credits for 2,000 records. " +
+				"Small increments are cheaper by queries; a first read and a full refresh go by bulk reads unless queries are chosen.",
+			Options: []connector.Option{
+				{Value: pathAuto, Label: "Whichever is cheaper"}, {Value: pathBulk, Label: "Always bulk reads"}, {Value: pathRecords, Label: "Always queries"},
+			},
+		},
+		{
 			Name: fieldConcurrency, Kind: connector.FieldNumber, Label: "Modules at once", Default: []string{strconv.Itoa(defaultConcurrency)},
 			Validation: connector.Validation{Min: &one, Max: &workers},
 		},
 	}}, nil
+}
+
+// pathAnswer is the chosen way of writing or reading.
+func pathAnswer(answers connector.Answers) (string, error) {
+	switch path := answers.Get(fieldPath); path {
+	case "":
+		return pathAuto, nil
+	case pathAuto, pathBulk, pathRecords:
+		return path, nil
+	default:
+		return "", configError("INVALID_ANSWER", fieldPath, "choose auto, bulk or records", "the way %q is unknown", path)
+	}
 }
 
 // number reads a whole-number answer within bounds.

@@ -87,6 +87,9 @@ func costOf(op crm.Op) *connector.Cost {
 		return nil
 	}
 	cost := &connector.Cost{Pool: poolCredits, Units: units}
+	if op == crm.OpCOQL {
+		cost.Items = 1 // an item is a credit: the charge goes in steps by the LIMIT
+	}
 	for _, c := range crm.Charges() {
 		if c.Op == op {
 			cost.Items = int64(c.Per)

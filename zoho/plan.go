@@ -42,7 +42,7 @@ type target struct {
 // the module as it is now. Its errors name the answer or field to correct.
 func (s *session) compile(ctx context.Context, sync connector.OutboundSync) (*plan, error) {
 	p := &plan{
-		strategy: sync.Strategy.Name, key: sync.Answers.Get(fieldUnique), ignoreEmpty: sync.Answers.Bool(fieldIgnoreEmpty), path: sync.Answers.Get(fieldPath),
+		strategy: sync.Strategy.Name, key: sync.Answers.Get(fieldUnique), ignoreEmpty: sync.Answers.Bool(fieldIgnoreEmpty),
 	}
 	if err := p.knobs(sync.Answers); err != nil {
 		return nil, err
@@ -84,11 +84,8 @@ func configError(code, field, what, format string, args ...any) *connector.Error
 }
 
 func (p *plan) knobs(answers connector.Answers) (err error) {
-	if p.path == "" {
-		p.path = pathAuto
-	}
-	if !slices.Contains([]string{pathAuto, pathBulk, pathRecords}, p.path) {
-		return configError("INVALID_ANSWER", fieldPath, "choose auto, bulk or records", "the way of writing %q is unknown", p.path)
+	if p.path, err = pathAnswer(answers); err != nil {
+		return err
 	}
 	if p.batch, err = number(answers, fieldBatchSize, defaultBatchSize, 1, crm.BulkWriteMaxRows); err != nil {
 		return err

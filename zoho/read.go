@@ -27,7 +27,11 @@ func (s *session) SyncInbound(ctx context.Context, sync connector.InboundSync, s
 	if err != nil {
 		return err
 	}
-	r := &streamReader{session: s, overlap: time.Duration(overlap) * time.Second}
+	path, err := pathAnswer(sync.Answers)
+	if err != nil {
+		return err
+	}
+	r := &streamReader{session: s, overlap: time.Duration(overlap) * time.Second, path: path}
 	managed := connector.ManagedInbound{Concurrency: workers, Read: r.read}
 	return managed.Run(ctx, sync, stream)
 }
@@ -36,6 +40,7 @@ func (s *session) SyncInbound(ctx context.Context, sync connector.InboundSync, s
 type streamReader struct {
 	session *session
 	overlap time.Duration
+	path    string
 }
 
 // reading is one stream being read.
@@ -71,8 +76,11 @@ func (r *streamReader) read(ctx context.Context, selection connector.StreamSelec
 				return "", err
 			}
 			g.state.open(selection.Mode, upTo, r.overlap, fieldNames(g.fields))
+			if err := g.chooseWay(ctx); err != nil {
+				return "", err
+			}
 		}
-		if err := g.pages(ctx); err != nil {
+		if err := g.window(ctx); err != nil {
 			return "", err
 		}
 		g.state.Cursor, g.state.Open = g.state.Open.To, nil
@@ -166,6 +174,28 @@ func fieldNames(fields []crm.Field) []string {
 		out[i] = f.APIName
 	}
 	return out
+}
+
+// window reads the open window, by queries or by bulk reads.
+func (g *reading) window(ctx context.Context) error {
+	if g.state.Open.Way == wayQueries && g.path == pathBulk { // the way was changed in the middle of a read
+		g.state.Open.restart()
+	}
+	if g.state.Open.Way == wayQueries {
+		if done, err := g.queries(ctx); done || err != nil {
+			return err
+		}
+	}
+	return g.pages(ctx)
+}
+
+// begin says what columns the next rows have, unless that is known.
+func (g *reading) begin(columns []connector.Column) error {
+	if slices.Equal(columns, g.begun) {
+		return nil
+	}
+	g.begun = columns
+	return g.out.Begin(columns)
 }
 
 // pages reads the open window page by page, each ending in a checkpoint.

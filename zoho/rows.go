@@ -22,11 +22,8 @@ func (g *reading) rows(ctx context.Context, job crm.BulkReadJob, rows *crm.Rows)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(columns, g.begun) {
-		if err := g.out.Begin(columns); err != nil {
-			return err
-		}
-		g.begun = columns
+	if err := g.begin(columns); err != nil {
+		return err
 	}
 	texts := make([]string, len(columns))
 	null := func(i int) bool { return texts[i] == "" }

@@ -27,6 +27,8 @@ type session struct {
 	zone     zone
 	secrets  connector.Answers
 
+	// queryLimit is how many rows Zoho was found to give in a query; 0 before.
+	queryLimit atomic.Int64
 	// rowLimit is how many rows Zoho was found to take in a file; 0 before.
 	rowLimit atomic.Int64
 
@@ -137,6 +139,14 @@ func (s *session) uploader(ctx context.Context) (*crm.Client, error) {
 	return s.upload, nil
 }
 
+// queryRows is the most rows that are asked for in a query.
+func (s *session) queryRows() int {
+	if n := s.queryLimit.Load(); n > 0 {
+		return int(n)
+	}
+	return crm.COQLMaxRows
+}
+
 // Close releases the session's connections.
 func (s *session) Close() error {
 	s.egress.Close()
@@ -148,7 +158,11 @@ type itemsKey struct{}
 // callContext tells the egress what it must know about a request: how many
 // records it carries, and whether it may be sent again.
 func callContext(ctx context.Context, c crm.Call) context.Context {
-	ctx = context.WithValue(ctx, itemsKey{}, int64(max(c.Records, 1)))
+	items := max(c.Records, 1)
+	if c.Op == crm.OpCOQL {
+		items = c.Credits // a query costs by its LIMIT, in steps
+	}
+	ctx = context.WithValue(ctx, itemsKey{}, int64(items))
 	if c.Repeatable {
 		ctx = egress.WithIdempotent(ctx)
 	}

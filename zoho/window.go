@@ -30,6 +30,12 @@ type openRead struct {
 	Token string `json:"token,omitempty"`
 	// Job reads that page; "" when none was created yet.
 	Job string `json:"job,omitempty"`
+	// Way is [wayQueries] when the read goes by queries, "" when by bulk reads.
+	Way string `json:"way,omitempty"`
+	// After is the id up to which queries have read; Left is how many records
+	// were behind it at the last count.
+	After string `json:"after,omitempty"`
+	Left  int64  `json:"left,omitempty"`
 	// Fields fixes the columns of a read that goes on in another run.
 	Fields []string `json:"fields,omitempty"`
 }
@@ -84,6 +90,9 @@ func (o *openRead) next(job crm.BulkReadJob) (more bool) {
 	return true
 }
 
-// restart goes back to the first page, after a page token has expired. Rows
-// sent before are sent again, which merging by key absorbs.
-func (o *openRead) restart() { o.Page, o.Token, o.Job = 1, "", "" }
+// restart goes back to the first page, after a page token has expired, and to
+// bulk reads. Rows sent before are sent again, which merging by key absorbs.
+func (o *openRead) restart() {
+	o.Page, o.Token, o.Job = 1, "", ""
+	o.Way, o.After, o.Left = "", "", 0
+}

@@ -36,6 +36,7 @@ type Field struct {
 	LinkingModule   string // API name of the module that holds the links of a multi-select or multi-user lookup
 	Subform         string // API name of the module that holds the rows of a subform
 	ReturnType      string // of a formula or rollup
+	RichText        bool   // a text area with formatting; record lists cut its values off after 500 characters
 	PickList        []PickListValue
 }
 
@@ -154,12 +155,17 @@ type wireField struct {
 	Associated  moduleRef                 `json:"associated_module"`
 	Subform     moduleRef                 `json:"subform"`
 	Formula     flexObject[wireReturn]    `json:"formula"`
+	TextArea    flexObject[wireTextArea]  `json:"textarea"`
 	Rollup      flexObject[wireReturn]    `json:"rollup_summary"`
 	PickList    flexList[wirePickListRow] `json:"pick_list_values"`
 }
 
 type wireReturn struct {
 	Type flexString `json:"return_type"`
+}
+
+type wireTextArea struct {
+	Type flexString `json:"type"`
 }
 
 type wireLinking struct {
@@ -191,6 +197,7 @@ func (w wireField) field() Field {
 		External: string(w.External.Value.Type), Encrypted: w.Crypt.Set,
 		LookupModule:  string(w.Lookup.Value.Module.APIName),
 		LinkingModule: firstOf(w.MultiLookup.Value.name(), w.MultiUser.Value.name()),
+		RichText:      strings.EqualFold(string(w.TextArea.Value.Type), "rich_text"),
 		ReturnType:    firstOf(string(w.Formula.Value.Type), string(w.Rollup.Value.Type)),
 	}
 	if w.Operation.Set {

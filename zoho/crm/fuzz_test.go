@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode/utf8"
 
@@ -170,16 +171,16 @@ func FuzzPage(f *testing.F) {
 func FuzzCSVCell(f *testing.F) {
 	f.Add("plain", `a"b,c`)
 	f.Add("", " x\n")
+	f.Add("a\r\nb", "\r")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		line := append(AppendCSVCell(append(AppendCSVCell(nil, a), ','), b), '\n')
-		got, err := csv.NewReader(bytes.NewReader(line)).Read()
-		norm := func(s string) string { // encoding/csv drops a carriage return before a line feed even inside quotes
-			for strings.Contains(s, "\r\n") {
-				s = strings.ReplaceAll(s, "\r\n", "\n")
-			}
-			return s
+		if strings.IndexByte(a+b, heldReturn) >= 0 {
+			return // no text
 		}
-		if err != nil || len(got) != 2 || norm(got[0]) != norm(a) || norm(got[1]) != norm(b) {
+		keeper := &returnKeeper{r: iotest.HalfReader(bytes.NewReader(line))}
+		got, err := csv.NewReader(keeper).Read()
+		keeper.restore(got)
+		if err != nil || len(got) != 2 || got[0] != a || got[1] != b {
 			t.Errorf("%q and %q come back as %q, %v", a, b, got, err)
 		}
 	})

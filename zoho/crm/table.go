@@ -20,6 +20,7 @@ type table struct {
 	archive *archive
 	entry   io.ReadCloser
 	guard   *guard
+	returns *returnKeeper
 	csv     *csv.Reader
 	header  []string // nil when the CSV is empty
 	rows    int64
@@ -52,7 +53,8 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		return nil, a.fail(CodeBadArchive, err)
 	}
 	t := &table{archive: a, entry: entry, guard: &guard{r: entry, left: &a.bound, allowed: maxCSVRecord}}
-	in := bufio.NewReaderSize(t.guard, 64<<10) // package csv uses it as it is
+	t.returns = &returnKeeper{r: t.guard}
+	in := bufio.NewReaderSize(t.returns, 64<<10) // package csv uses it as it is
 	if mark, err := in.Peek(3); err == nil && string(mark) == "\uFEFF" {
 		_, _ = in.Discard(3)
 	}
@@ -66,6 +68,7 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		_ = entry.Close()
 		return nil, t.fail(err)
 	}
+	t.returns.restore(first)
 	t.header = slices.Clone(first) // the strings stay as they are; only the slice is used again
 	return t, nil
 }
@@ -84,6 +87,7 @@ func (t *table) next() ([]string, error) {
 		return nil, t.fail(err)
 	}
 	t.rows++
+	t.returns.restore(row)
 	return row, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -161,6 +162,9 @@ func (s *Sim) criterionValue(kind, text string) (cell, bool) {
 		return cell{}, true
 	}
 	switch {
+	case kind == "bigint": // up to 19 digits, record ids among them
+		v, err := strconv.ParseInt(text, 10, 64)
+		return cell{strconv.FormatInt(v, 10), true}, err == nil
 	case numeric(kind):
 		v, err := parseDecimal(text, nil)
 		return cell{v, true}, err == nil
