@@ -81,6 +81,10 @@ func heavyShare(b crm.CreditBudget) int {
 	return max(1, min(b.HeavyConcurrency, b.Concurrency/2))
 }
 
+// queryItems are the records a credit buys in a query. Larger queries are
+// cheaper, in steps: [callContext] counts as many records as make up the charge.
+const queryItems = 200
+
 func costOf(op crm.Op) *connector.Cost {
 	units := int64(crm.Cost(op, 1))
 	if units == 0 {
@@ -88,7 +92,7 @@ func costOf(op crm.Op) *connector.Cost {
 	}
 	cost := &connector.Cost{Pool: poolCredits, Units: units}
 	if op == crm.OpCOQL {
-		cost.Items = 1 // an item is a credit: the charge goes in steps by the LIMIT
+		cost.Items = queryItems
 	}
 	for _, c := range crm.Charges() {
 		if c.Op == op {

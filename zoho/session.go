@@ -160,7 +160,7 @@ type itemsKey struct{}
 func callContext(ctx context.Context, c crm.Call) context.Context {
 	items := max(c.Records, 1)
 	if c.Op == crm.OpCOQL {
-		items = c.Credits // a query costs by its LIMIT, in steps
+		items = c.Credits * queryItems
 	}
 	ctx = context.WithValue(ctx, itemsKey{}, int64(items))
 	if c.Repeatable {
