@@ -332,7 +332,7 @@ func TestEveryVariantGivesTheSameOutcomes(t *testing.T) {
 		"id of the skipped":  func(v *zohosim.Variants) { v.SkippedRecordID = true },
 		"relative URL":       func(v *zohosim.Variants) { v.RelativeDownloadURL = true },
 		"spaced in progress": func(v *zohosim.Variants) { v.SpacedInProgress = true },
-		"strict dates":       func(v *zohosim.Variants) { v.StrictDates = true },
+		"strict dates":       func(v *zohosim.Variants) { v.DefaultDates = "us" },
 		"unknown job is 400": func(v *zohosim.Variants) { v.UnknownJobStatus = 400 },
 		"token error is 400": func(v *zohosim.Variants) { v.TokenErrorStatus = 400 },
 		"no id in fields":    func(v *zohosim.Variants) { v.OmitIDField = true },

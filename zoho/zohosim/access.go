@@ -159,7 +159,7 @@ func (s *Sim) insert(module string, values map[string]string) (string, error) {
 	}
 	var c change
 	c.reset()
-	parse := parser{loc: s.org.loc}
+	parse := parser{loc: s.org.zone()}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		f, v := t.byName[name], values[name]
 		switch {

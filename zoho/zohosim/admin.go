@@ -23,6 +23,8 @@ func (s *Sim) adminHandler() http.Handler {
 	m.HandleFunc("GET /_sim/credits", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Credits()) })
 	m.HandleFunc("GET /_sim/job-creations", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.JobCreations()) })
 	m.HandleFunc("GET /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Faults()) })
+	m.HandleFunc("GET /_sim/faults/kinds", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, ActionKinds()) })
+	m.HandleFunc("GET /_sim/variants", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, VariantList()) })
 	m.HandleFunc("POST /_sim/faults", adminPost(s.Fault))
 	m.HandleFunc("DELETE /_sim/faults", func(w http.ResponseWriter, _ *http.Request) { s.ClearFaults(); adminOK(w) })
 	m.HandleFunc("POST /_sim/modules", adminPost(s.AddModule))

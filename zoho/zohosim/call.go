@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -117,7 +119,7 @@ func (c *call) admitLimits(leave *func()) *apiError {
 	}
 	if !s.gauge.enter(heavy, calls, heavies) {
 		s.log.count(func(n *Counters) { n.ThrottledConcurrency++ })
-		return errTooMany()
+		return c.conf.errTooMany()
 	}
 	*leave = func() { s.gauge.leave(heavy) }
 	cost := 1
@@ -131,7 +133,7 @@ func (c *call) admitLimits(leave *func()) *apiError {
 	var admitted bool
 	if c.usage, admitted = s.ledger.take(c.now, cost, limit); !admitted {
 		s.log.count(func(n *Counters) { n.ThrottledCredits++ })
-		return errTooMany()
+		return c.conf.errTooMany()
 	}
 	c.spent = cost
 	return nil
@@ -140,6 +142,7 @@ func (c *call) admitLimits(leave *func()) *apiError {
 // send writes the reply, or what the faults make of it.
 func (s *Sim) send(w http.ResponseWriter, c *call, rep *reply) {
 	h := w.Header()
+	h.Set("Date", s.Now().UTC().Format(http.TimeFormat)) // a skewed clock is skewed everywhere
 	for k, v := range rep.header {
 		h.Set(k, v)
 	}
@@ -172,7 +175,7 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 // limitHeaders adds X-API-CREDITS-REMAINING once half of the edition's own credits are used, as Zoho documents.
 func (c *call) limitHeaders(h http.Header, rep *reply) {
 	own, total := c.conf.credits()
-	if c.token != nil && !c.route.free && c.usage*2 >= own {
+	if c.token != nil && !c.route.free && c.usage*2 >= own && !c.conf.Variants.OmitCreditsHeader {
 		h.Set("X-API-CREDITS-REMAINING", strconv.Itoa(max(total-c.usage, 0)))
 	}
 	if rep.status == http.StatusTooManyRequests && c.conf.Variants.RetryAfter > 0 && h.Get("Retry-After") == "" {
@@ -233,6 +236,21 @@ func (c *call) base() string {
 		scheme = "https://"
 	}
 	return scheme + c.r.Host
+}
+
+// hostName is the host the client addressed, without port.
+func (c *call) hostName() string {
+	if host, _, err := net.SplitHostPort(c.r.Host); err == nil {
+		return host
+	}
+	return c.r.Host
+}
+
+// version is the number in the path's version segment.
+func (c *call) version() int {
+	whole, _, _ := strings.Cut(strings.TrimPrefix(c.params["v"], "v"), ".")
+	n, _ := strconv.Atoi(whole) // the router let nothing else through
+	return n
 }
 
 // intParam reads a whole-number query parameter.

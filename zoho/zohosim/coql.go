@@ -11,15 +11,13 @@ import (
 //
 // Supported: fields (one lookup deep) or COUNT(id), mandatory where with and, or, parentheses, = != <> < <= > >=, in,
 // not in, like (% at either end), between, is null; order by, limit and offset. Documented limits: 25 criteria, 10
-// sort fields, 50 fields (500 in v8), in with 100 values, offset total 100,000; 200 or 2,000 rows by variant.
+// sort fields, in with 100 values; rows, fields and reach by variant.
 // Credits by LIMIT: 1 up to 200, 2 up to 1,000, 3 up to 2,000. Gaps: aliases, joins, group by, other aggregates,
 // include_meta.
 
 const (
-	maxCOQLFields = 500
-	maxCOQLOffset = 100_000
-	maxCOQLIn     = 100
-	maxCOQLOrder  = 10
+	maxCOQLIn    = 100
+	maxCOQLOrder = 10
 )
 
 type coqlBody struct {
@@ -112,8 +110,8 @@ func (c *call) answerCOQL(t *table, q *coqlQuery) reply {
 		return bad("LIMIT_EXCEEDED", "criteria limit exceeded").with(maxLimit{maxCriteria}).reply()
 	case q.limit > c.conf.Variants.COQLRows:
 		return bad("LIMIT_EXCEEDED", "limit exceeded").with(maxLimit{c.conf.Variants.COQLRows}).reply()
-	case q.offset+q.limit > maxCOQLOffset:
-		return bad("LIMIT_EXCEEDED", "offset exceeded").with(maxLimit{maxCOQLOffset}).reply()
+	case q.offset+q.limit > c.conf.Variants.COQLReach:
+		return bad("LIMIT_EXCEEDED", "offset exceeded").with(maxLimit{c.conf.Variants.COQLReach}).reply()
 	}
 	var rows []*record
 	for _, r := range t.recs {
@@ -144,8 +142,8 @@ func (c *call) answerCOQL(t *table, q *coqlQuery) reply {
 }
 
 func (c *call) coqlPaths(t *table, q *coqlQuery) ([]fieldPath, *apiError) {
-	if len(q.fields) > maxCOQLFields {
-		return nil, bad("LIMIT_EXCEEDED", "fields limit exceeded").with(maxLimit{maxCOQLFields})
+	if most := c.conf.Variants.COQLFields; len(q.fields) > most {
+		return nil, bad("LIMIT_EXCEEDED", "fields limit exceeded").with(maxLimit{most})
 	}
 	var paths []fieldPath
 	for _, name := range q.fields {

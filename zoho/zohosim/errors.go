@@ -64,8 +64,9 @@ func errMethod() *apiError {
 	return bad("INVALID_REQUEST_METHOD", "The http request method type is not a valid one")
 }
 
-func errTooMany() *apiError {
-	return fail(http.StatusTooManyRequests, "TOO_MANY_REQUESTS", "too many requests. please try again after some time")
+// errTooMany is the answer to every limit; Zoho has one code for all of them.
+func (c *Config) errTooMany() *apiError {
+	return fail(http.StatusTooManyRequests, "TOO_MANY_REQUESTS", c.Variants.ThrottleMessage)
 }
 
 func errModule() *apiError {

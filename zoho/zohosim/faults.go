@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 )
@@ -66,6 +67,12 @@ const (
 	ActionClockSkew ActionKind = "clock_skew"
 )
 
+// ActionKinds lists the actions, for programs that try everything.
+func ActionKinds() []ActionKind {
+	return []ActionKind{ActionStatus, ActionStatusAfter, ActionDropBefore, ActionDropAfter, ActionTornFile, ActionCorruptFile, ActionDelay, ActionStuckJob,
+		ActionFailJob, ActionRevokeToken, ActionClockSkew}
+}
+
 // Action is what a fault does to a call.
 type Action struct {
 	// Kind is required.
@@ -114,10 +121,7 @@ func (s *Sim) Fault(f Fault) error {
 	if err != nil {
 		return fmt.Errorf("fault path: %w", err)
 	}
-	switch f.Action.Kind {
-	case ActionStatus, ActionStatusAfter, ActionDropBefore, ActionDropAfter, ActionTornFile, ActionCorruptFile, ActionDelay, ActionStuckJob, ActionFailJob,
-		ActionRevokeToken, ActionClockSkew:
-	default:
+	if !slices.Contains(ActionKinds(), f.Action.Kind) {
 		return fmt.Errorf("fault action %q is unknown", f.Action.Kind)
 	}
 	if f.Action.Status != 0 && (f.Action.Status < 200 || f.Action.Status > 599) {
@@ -188,7 +192,7 @@ func (c *call) faultsBefore() (rep reply, done bool) {
 		case ActionRevokeToken:
 			c.sim.auth.revokeAccess(c.r)
 		case ActionStatus:
-			return f.Action.reply(), true
+			return f.Action.reply(c.conf), true
 		case ActionDropBefore:
 			c.drop()
 		}
@@ -210,7 +214,7 @@ func (c *call) faultsAfter(rep reply) reply {
 	for _, f := range c.faults {
 		switch f.Action.Kind {
 		case ActionStatusAfter:
-			rep = f.Action.reply()
+			rep = f.Action.reply(c.conf)
 		case ActionDropAfter:
 			c.drop()
 		}
@@ -234,11 +238,11 @@ func (c *call) wait(d time.Duration) {
 	}
 }
 
-func (a *Action) reply() reply {
+func (a *Action) reply(conf *Config) reply {
 	status := defaulted(a.Status, http.StatusInternalServerError)
 	rep := reply{status: status, raw: []byte(a.Body), code: "FAULT"}
 	if a.Body == "" {
-		rep = a.usual(status)
+		rep = a.usual(conf, status)
 	}
 	if a.RetryAfter != "" {
 		rep.header = map[string]string{"Retry-After": a.RetryAfter}
@@ -247,10 +251,10 @@ func (a *Action) reply() reply {
 }
 
 // usual is what Zoho or its gateway would say with a status.
-func (a *Action) usual(status int) reply {
+func (a *Action) usual(conf *Config, status int) reply {
 	switch status {
 	case http.StatusTooManyRequests:
-		return errTooMany().reply()
+		return conf.errTooMany().reply()
 	case http.StatusUnauthorized:
 		return errInvalidToken().reply()
 	case http.StatusForbidden:

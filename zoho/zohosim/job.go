@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,6 +81,38 @@ func (b *jobBook) reset() {
 	b.order = nil
 }
 
+// mayBegin refuses a job by the limits some read into Zoho's pages: of the edition, of jobs at once and of jobs a day.
+func (c *call) mayBegin() *apiError {
+	v := c.conf.Variants
+	if v.BulkNeedsPaid && slices.Contains([]string{"free", "starter", "standard"}, c.conf.Edition) {
+		return bad("FEATURE_NOT_ENABLED", "the feature is not enabled for your edition")
+	}
+	if v.OpenJobs == 0 && v.DailyJobs == 0 {
+		return nil
+	}
+	open, today := 0, 0
+	for _, j := range c.sim.jobs.all() {
+		if ph := j.phase(c.now); ph != phaseDone && ph != phaseFailed {
+			open++
+		}
+		if c.now.Sub(j.created) < 24*time.Hour {
+			today++
+		}
+	}
+	if v.OpenJobs > 0 && open >= v.OpenJobs || v.DailyJobs > 0 && today >= v.DailyJobs {
+		c.sim.log.count(func(n *Counters) { n.ThrottledJobs++ })
+		return c.conf.errTooMany()
+	}
+	return nil
+}
+
+// hasResult tells whether a failed job left a result file.
+func (j *job) hasResult() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.result != ""
+}
+
 // startJob registers a job and lets it run when due.
 func (c *call) startJob(j *job) {
 	s := c.sim
@@ -135,6 +168,9 @@ func (s *Sim) run(j *job) {
 	}
 	var path string
 	err := j.doomed
+	if err != nil && j.write != nil && j.write.conf.Variants.FailedJob == "result" {
+		path = s.unprocessed(j)
+	}
 	if err == nil {
 		if j.write != nil {
 			path, err = s.runWrite(j)
@@ -224,15 +260,17 @@ func (s *Sim) call(j *job) {
 }
 
 // resultFile is the path of a finished job's zip, or an error once it is gone.
-func (j *job) resultFile(now time.Time, keep time.Duration) (string, *apiError) {
+func (j *job) resultFile(c *call, keep time.Duration) (string, *apiError) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.done || j.result == "" {
 		return "", errNoResource()
 	}
-	if now.Sub(j.finished) >= keep {
+	if c.now.Sub(j.finished) >= keep {
 		_ = os.Remove(j.result) // Close removes the directory anyway
-		return "", errNoResource()
+		e := errNoResource()
+		e.http = c.conf.Variants.ExpiredStatus
+		return "", e
 	}
 	return j.result, nil
 }

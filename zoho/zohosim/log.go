@@ -40,11 +40,15 @@ type Counters struct {
 	ThrottledCredits     int `json:"throttled_credits"`
 	ThrottledConcurrency int `json:"throttled_concurrency"`
 	ThrottledDownloads   int `json:"throttled_downloads"`
+	ThrottledJobs        int `json:"throttled_jobs"`
 	// Uploads, BulkWriteJobs and BulkReadJobs count what was created, Downloads the results fetched.
 	Uploads       int `json:"uploads"`
 	BulkWriteJobs int `json:"bulk_write_jobs"`
 	BulkReadJobs  int `json:"bulk_read_jobs"`
 	Downloads     int `json:"downloads"`
+	// Workflows counts records that automation was fired for: those of record calls without an empty trigger, and with
+	// the variant of that name those of bulk write.
+	Workflows int `json:"workflows"`
 	// Faults counts faults that struck, by action.
 	Faults map[string]int `json:"faults"`
 	// PeakConcurrency and PeakHeavy are the most calls, and heavy calls, in flight at once.

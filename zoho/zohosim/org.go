@@ -18,7 +18,8 @@ type organisation struct {
 	users    []user
 	roleID   int64
 	profile  int64
-	touched  atomic.Int64 // Unix second of the last metadata change by a test
+	touched  atomic.Int64                  // Unix second of the last metadata change by a test
+	user     atomic.Pointer[time.Location] // the connected user's zone
 }
 
 type user struct {
@@ -44,11 +45,26 @@ func newOrganisation(s *store, c *Config) *organisation {
 		u.email = fmt.Sprintf("user%d@example.com", i+1)
 		o.users = append(o.users, u)
 	}
+	o.setZone(c)
 	return o
 }
 
+// setZone makes the user's zone that of the settings: the organisation's unless a variant names another.
+func (o *organisation) setZone(c *Config) {
+	loc := o.loc
+	if c.Variants.UserTimeZone != "" {
+		if other, err := time.LoadLocation(c.Variants.UserTimeZone); err == nil { // validated before
+			loc = other
+		}
+	}
+	o.user.Store(loc)
+}
+
+// zone is the connected user's.
+func (o *organisation) zone() *time.Location { return o.user.Load() }
+
 func (o *organisation) stamp(unix int64) string {
-	return time.Unix(unix, 0).In(o.loc).Format("2006-01-02T15:04:05-07:00")
+	return time.Unix(unix, 0).In(o.zone()).Format("2006-01-02T15:04:05-07:00")
 }
 
 // userByID finds a user's index.
@@ -137,7 +153,7 @@ func getOrg(c *call) reply {
 		CountryCode: "US", Currency: "US Dollar - USD", ISOCode: "USD", CurrencySymbol: "$", CurrencyLocale: "USD",
 		PrimaryEmail: o.users[0].email, PrimaryZUID: "808000918", CreatedTime: o.stamp(o.created.Unix()), Hierarchy: typeWire{"Role_Hierarchy"},
 		EmployeeCount: strconv.Itoa(conf.Users), ZiaPortal: "814000734"}
-	w.License = licenseWire{Paid: conf.Edition != "free", PaidType: editions[conf.Edition].paidType, Users: conf.Users}
+	w.License = licenseWire{Paid: conf.Edition != "free", PaidType: defaulted(conf.Variants.PaidType, editions[conf.Edition].paidType), Users: conf.Users}
 	if w.License.Paid {
 		expiry := o.stamp(o.created.AddDate(3, 0, 0).Unix())
 		w.License.PaidExpiry = &expiry

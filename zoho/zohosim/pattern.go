@@ -7,6 +7,7 @@ import "strings"
 type pattern struct {
 	layout       string
 	number       bool
+	offset       bool // holds an offset or zone
 	group, point string
 }
 
@@ -23,7 +24,7 @@ func parsePattern(dataType, format string) (*pattern, bool) {
 	switch dataType {
 	case "date", "datetime":
 		layout, ok := goLayout(format)
-		return &pattern{layout: layout}, ok
+		return &pattern{layout: layout, offset: strings.Contains(layout, "07") || strings.Contains(layout, "MST")}, ok
 	case "double", "currency", "percent", "integer", "bigint":
 		return numberPattern(format)
 	}

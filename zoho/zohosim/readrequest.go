@@ -41,6 +41,7 @@ type readJob struct {
 	page     int
 	after    int64 // records up to this id were on earlier pages of the token chain
 	conf     *Config
+	version  int // of the API path the job was created under
 	count    int
 	more     bool
 	next     string
@@ -49,6 +50,9 @@ type readJob struct {
 }
 
 func createBulkRead(c *call) reply {
+	if err := c.mayBegin(); err != nil {
+		return err.reply()
+	}
 	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/json") {
 		return fail(http.StatusUnsupportedMediaType, "MEDIA_TYPE_NOT_SUPPORTED", "Media type is not supported").reply()
 	}
@@ -102,15 +106,15 @@ func (c *call) planRead(q *readRequest) (*readJob, *apiError) {
 	if q.Query.PageToken != "" {
 		return c.continueRead(q.Query)
 	}
-	rj := &readJob{query: *q.Query, page: 1, conf: c.conf, fileType: defaulted(defaulted(q.FileType, q.Query.FileType), "csv")}
+	rj := &readJob{query: *q.Query, page: 1, conf: c.conf, version: c.version(), fileType: defaulted(defaulted(q.FileType, q.Query.FileType), "csv")}
 	if p := q.Query.Page; p != nil {
 		rj.page = *p
 	}
 	switch {
 	case rj.fileType != "csv":
 		return nil, bad("INVALID_DATA", "file_type "+rj.fileType+" is not supported")
-	case rj.page < 1 || rj.page > 500:
-		return nil, bad("PAGE_RANGE_EXCEEDED", "page range exceeded").with(maxLimit{500})
+	case rj.page < 1 || rj.page > c.conf.Variants.MaxPage:
+		return nil, bad("PAGE_RANGE_EXCEEDED", "page range exceeded").with(maxLimit{c.conf.Variants.MaxPage})
 	case q.Query.CVID != "":
 		return nil, bad("CVID_NOT_SUPPORTED", "the cvid is not supported")
 	case q.Query.Module == "":
@@ -148,6 +152,7 @@ func (rj *readJob) compile(s *Sim) *apiError {
 		}
 		rj.columns = append(rj.columns, p)
 	}
+	defer rj.placeID()
 	if len(rj.query.Fields) == 0 {
 		for _, f := range t.fields {
 			if f.sys != sysID && (f.stored() || f.sys != sysNone) && f.DataType != "fileupload" {
@@ -165,6 +170,13 @@ func (rj *readJob) compile(s *Sim) *apiError {
 	where, err := (&criteriaCompiler{sim: s, table: t}).compile(&crit)
 	rj.where = &where
 	return err
+}
+
+// placeID moves the id column to the end where a variant wants it there.
+func (rj *readJob) placeID() {
+	if rj.conf.Variants.IDColumnLast {
+		rj.columns = append(rj.columns[1:], rj.columns[0])
+	}
 }
 
 // continueRead makes the job for the page behind a token. Everything else is bound to the token.

@@ -96,14 +96,14 @@ func downloadBulkRead(c *call) reply {
 	}
 	if !c.sim.downs.allow(c.now, 10) && !c.conf.DisableDownloadLimit {
 		c.sim.log.count(func(n *Counters) { n.ThrottledDownloads++ })
-		return errTooMany().reply()
+		return c.conf.errTooMany().reply()
 	}
-	path, err := j.resultFile(c.now, readRetention)
+	path, err := j.resultFile(c, readRetention)
 	if err != nil {
 		return err.reply()
 	}
 	c.sim.log.count(func(n *Counters) { n.Downloads++ })
-	return reply{status: http.StatusOK, file: path, fileName: j.id + ".zip", ctype: "application/zip"}
+	return reply{status: http.StatusOK, file: path, fileName: j.id + ".zip", ctype: c.conf.Variants.ReadContentType}
 }
 
 // runRead streams one page of matching records into the job's zip. It works on a snapshot, so writes go on meanwhile.
@@ -156,7 +156,7 @@ func (s *Sim) readPage(rj *readJob, out *bufio.Writer) error {
 	if rj.count == 0 && !rj.conf.Variants.EmptyResultFile {
 		w.header()
 	}
-	if rj.more && !rj.conf.Variants.NoPageToken {
+	if v := rj.conf.Variants; rj.more && !v.NoPageToken && rj.version >= v.PageTokenSince {
 		rj.next, rj.expires = newPageToken(last), s.Now().Add(24*time.Hour)
 	}
 	return w.err

@@ -20,6 +20,7 @@ const maxRecords = 100
 type writeBody struct {
 	Data      []map[string]json.RawMessage `json:"data"`
 	Duplicate []string                     `json:"duplicate_check_fields"`
+	Trigger   *[]string                    `json:"trigger"` // absent: all automation; empty: none
 }
 
 func recordsCost(c *call) int {
@@ -100,13 +101,27 @@ func (c *call) writeAll(kind string) reply {
 	case len(b.Data) > maxRecords:
 		return bad("LIMIT_EXCEEDED", "more than 100 records").with(maxLimit{maxRecords}).reply()
 	}
-	w := &recordWriter{call: c, table: t, duplicate: b.Duplicate, parse: parser{loc: c.sim.org.loc, rejectPicks: true}}
+	w := &recordWriter{call: c, table: t, duplicate: b.Duplicate, parse: parser{loc: c.sim.org.zone(), rejectPicks: true}}
 	answers := make([]rowAnswer, len(b.Data))
 	for i, row := range b.Data {
 		w.path = fmt.Sprintf("$.data[%d]", i)
 		answers[i] = w.write(kind, row)
 	}
+	c.countWorkflows(&b, answers)
 	return answerRows(answers, map[bool]int{true: http.StatusCreated, false: http.StatusOK}[kind == "insert"])
+}
+
+func (c *call) countWorkflows(b *writeBody, answers []rowAnswer) {
+	if b.Trigger != nil && len(*b.Trigger) == 0 {
+		return
+	}
+	c.sim.log.count(func(n *Counters) {
+		for _, a := range answers {
+			if a.Status == "success" {
+				n.Workflows++
+			}
+		}
+	})
 }
 
 // answerRows picks the HTTP status: good when all are, 207 mixed, the failure's when all failed.

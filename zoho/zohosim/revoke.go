@@ -45,5 +45,9 @@ type serverInfoAnswer struct {
 }
 
 func serverInfo(c *call) reply {
-	return ok(serverInfoAnswer{"success", map[string]string{"us": c.base()}})
+	locations := map[string]string{"us": c.base()}
+	if c.conf.Variants.BareServerInfo {
+		return ok(locations)
+	}
+	return ok(serverInfoAnswer{"success", locations})
 }

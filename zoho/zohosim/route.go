@@ -42,6 +42,8 @@ func (r route) weighing(heavy func(*call) bool) route {
 
 func credits(n int) func(*call) int { return func(*call) int { return n } }
 
+func deleteCost(c *call) int { return c.conf.Variants.DeleteCost }
+
 func always(*call) bool { return true }
 
 // routes lists every endpoint; the first match wins, so fixed segments come before placeholders.
@@ -72,17 +74,17 @@ func routes() []route {
 		on("GET /crm/bulk/{v}/read/{id}/result", scope("bulk", "READ"), downloadBulkRead),
 
 		on("POST /crm/{v}/coql", coqlNeeds, runCOQL).costing(coqlCost).weighing(always),
-		on("GET /crm/{v}/{module}/deleted", moduleScope("READ"), getDeleted).costing(credits(2)),
+		on("GET /crm/{v}/{module}/deleted", moduleScope("READ"), getDeleted).costing(func(c *call) int { return c.conf.Variants.DeletedListCost }),
 		on("GET /crm/{v}/{module}/actions/count", moduleScope("READ"), getCount).costing(credits(50)),
 		on("POST /crm/{v}/{module}/actions/mass_delete", massDeleteNeeds, massDelete).costing(massDeleteCost),
 		on("POST /crm/{v}/{module}/upsert", moduleScope("CREATE", "WRITE"), upsertRecords).costing(recordsCost).weighing(recordsHeavy),
 		on("GET /crm/{v}/{module}", moduleScope("READ"), listRecords).costing(listCost).weighing(listHeavy),
 		on("POST /crm/{v}/{module}", moduleScope("CREATE"), insertRecords).costing(recordsCost).weighing(recordsHeavy),
 		on("PUT /crm/{v}/{module}", moduleScope("UPDATE"), updateRecords).costing(recordsCost).weighing(recordsHeavy),
-		on("DELETE /crm/{v}/{module}", moduleScope("DELETE"), deleteRecords),
+		on("DELETE /crm/{v}/{module}", moduleScope("DELETE"), deleteRecords).costing(deleteCost),
 		on("GET /crm/{v}/{module}/{id}", moduleScope("READ"), getRecord),
 		on("PUT /crm/{v}/{module}/{id}", moduleScope("UPDATE"), updateRecord),
-		on("DELETE /crm/{v}/{module}/{id}", moduleScope("DELETE"), deleteRecord),
+		on("DELETE /crm/{v}/{module}/{id}", moduleScope("DELETE"), deleteRecord).costing(deleteCost),
 	}
 }
 

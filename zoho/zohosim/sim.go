@@ -146,6 +146,7 @@ func (s *Sim) Configure(change func(*Config)) error {
 		return fmt.Errorf("zohosim configuration: %w", err)
 	}
 	s.conf.Store(&next)
+	s.org.setZone(&next)
 	return nil
 }
 

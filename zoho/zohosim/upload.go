@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -59,6 +60,9 @@ type uploadDetails struct {
 }
 
 func uploadFile(c *call) reply {
+	if h := c.conf.Variants.UploadHost; h != "" && !strings.EqualFold(h, c.hostName()) {
+		return errURL().reply()
+	}
 	if c.r.Header.Get("feature") != "bulk-write" || c.r.Header.Get("X-CRM-ORG") != c.sim.org.zgid {
 		return reply{status: http.StatusBadRequest, code: "GATEWAY", body: gatewayError{"Bad Request", 400, "check if headers [feature, X-CRM-ORG] are present and valid"}}
 	}
@@ -141,8 +145,6 @@ func (b *fileBook) reset() {
 	clear(b.byID)
 }
 
-// retention of results, after the bulk read pages (a day) and digests of the bulk write pages (seven days).
-const (
-	readRetention  = 24 * time.Hour
-	writeRetention = 7 * 24 * time.Hour
-)
+// readRetention is how long results of bulk read are kept. Those of bulk write are by variant: seven days is from
+// digests only.
+const readRetention = 24 * time.Hour

@@ -60,9 +60,9 @@ func (c *call) userWire(i int) userWire {
 	u := &o.users[i]
 	role := idName{"CEO", itoa(o.roleID)}
 	stamp := o.stamp(o.created.Unix())
-	_, offset := c.now.In(o.loc).Zone()
+	_, offset := c.now.In(o.zone()).Zone()
 	return userWire{ID: itoa(u.id), FirstName: u.first, LastName: u.last, FullName: u.name(), Email: u.email, Zuid: itoa(808000918 + int64(i)),
-		Status: "active", Confirm: true, TimeZone: c.conf.TimeZone, Locale: "en_US", Language: "en_US", CountryLoc: "us",
+		Status: "active", Confirm: true, TimeZone: o.zone().String(), Locale: "en_US", Language: "en_US", CountryLoc: "us",
 		DateFormat: "MM/dd/yyyy", TimeFormat: "hh:mm a", Role: role, Profile: idName{"Administrator", itoa(o.profile)},
 		CreatedBy: o.nameOf(0), ModifiedBy: o.nameOf(0), CreatedTime: stamp, ModifiedTime: stamp, Offset: offset * 1000}
 }

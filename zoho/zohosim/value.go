@@ -2,6 +2,7 @@ package zohosim
 
 import (
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ func invalid(expected string) *valueError {
 // parser turns text of a CSV cell or a JSON string into canonical stored text.
 type parser struct {
 	loc         *time.Location
-	strictDates bool
+	dates       string // of cells without a format: any, us or iso
 	rejectPicks bool
 }
 
@@ -166,14 +167,21 @@ func digits(s string) bool {
 // isoDates are the forms Zoho accepts without a format beside its documented MM/dd/yyyy.
 var isoDateTimes = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04"}
 
+// layouts are those a text may be in: the format's, or the default ones.
+func (p *parser) layouts(format *pattern, us, iso []string) []string {
+	switch {
+	case format != nil:
+		return []string{format.layout}
+	case p.dates == "us":
+		return us
+	case p.dates == "iso":
+		return iso
+	}
+	return slices.Concat(us, iso)
+}
+
 func (p *parser) date(text string, format *pattern) (string, *valueError) {
-	layouts := []string{"01/02/2006", time.DateOnly}
-	if p.strictDates {
-		layouts = layouts[:1]
-	}
-	if format != nil {
-		layouts = []string{format.layout}
-	}
+	layouts := p.layouts(format, []string{"01/02/2006"}, []string{time.DateOnly})
 	for _, l := range layouts {
 		if t, err := time.Parse(l, text); err == nil && plausible(t) {
 			return t.Format(time.DateOnly), nil
@@ -183,13 +191,7 @@ func (p *parser) date(text string, format *pattern) (string, *valueError) {
 }
 
 func (p *parser) datetime(text string, format *pattern) (string, *valueError) {
-	layouts := append([]string{"01/02/2006 15:04:05"}, isoDateTimes...)
-	if p.strictDates {
-		layouts = layouts[:1]
-	}
-	if format != nil {
-		layouts = []string{format.layout}
-	}
+	layouts := p.layouts(format, []string{"01/02/2006 15:04:05"}, isoDateTimes)
 	for _, l := range layouts {
 		if t, err := time.ParseInLocation(l, text, p.loc); err == nil && plausible(t) {
 			return t.UTC().Format(time.RFC3339), nil

@@ -53,7 +53,7 @@ func (p *loadPlan) compile(s *store, conf *Config) *apiError {
 		mappings = autoMap(p.header)
 	}
 	for i := range mappings {
-		col, err := p.column(s, &mappings[i], auto)
+		col, err := p.column(s, conf, &mappings[i], auto)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func autoMap(header []string) []fieldMapping {
 	return list
 }
 
-func (p *loadPlan) column(s *store, m *fieldMapping, auto bool) (*column, *apiError) {
+func (p *loadPlan) column(s *store, conf *Config, m *fieldMapping, auto bool) (*column, *apiError) {
 	col := &column{name: m.APIName, index: -1, parent: -1}
 	if m.Index != nil {
 		if *m.Index < 0 || *m.Index >= len(p.header) {
@@ -102,7 +102,7 @@ func (p *loadPlan) column(s *store, m *fieldMapping, auto bool) (*column, *apiEr
 	col.field = f
 	if m.Format != nil && *m.Format != "" {
 		pat, ok := parsePattern(f.DataType, *m.Format)
-		if !ok {
+		if !ok || pat.offset && conf.Variants.RefuseOffsetFormats {
 			return nil, bad("INVALID_FORMAT", "invalid format for field "+m.APIName)
 		}
 		col.format = pat
@@ -147,6 +147,11 @@ func (p *loadPlan) compileKey(conf *Config) *apiError {
 	by := p.resource.FindBy
 	if by == "" {
 		return nil
+	}
+	if by != "id" && conf.Variants.FindByIDOnly {
+		return bad("INVALID_DATA", "invalid find_by").with(struct {
+			Path string `json:"json_path"`
+		}{"$.resource[0].find_by"})
 	}
 	i := slices.IndexFunc(p.columns, func(c column) bool { return by == "id" && c.isID || c.field != nil && c.field.APIName == by })
 	f := p.table.byName[by]

@@ -151,6 +151,9 @@ func (r *writeResource) check(i int, operation string) *apiError {
 }
 
 func createBulkWrite(c *call) reply {
+	if err := c.mayBegin(); err != nil {
+		return err.reply()
+	}
 	q, err := c.parseWrite()
 	if err != nil {
 		return err.reply()
@@ -205,7 +208,7 @@ func (c *call) planWrite(r *writeResource, q *writeRequest, i int) (p *loadPlan,
 	if p.entry, p.header, rows, err = inspect(up.path, r.FileNames, len(q.Resource) > 1 && len(r.FileNames) > 0); err != nil {
 		return nil, nil, err
 	}
-	if rows > c.conf.Variants.RowLimit {
+	if most := c.conf.Variants.ChildRows; rows > c.conf.Variants.RowLimit || p.child && most > 0 && rows > most {
 		return nil, nil, errFile()
 	}
 	if len(p.header) > 200 || len(r.Mappings) > 200 {

@@ -2,7 +2,6 @@ package zohosim
 
 import (
 	"archive/zip"
-	"bufio"
 	"errors"
 	"io"
 	"os"
@@ -58,6 +57,8 @@ type loader struct {
 	change  change
 	errs    rowErrors
 	display map[*Field]map[string]int64 // lookup by a display field, built once a job
+	touched int
+	seen    map[string]bool // keys of earlier rows, where a repeated one is skipped
 }
 
 // runWrite does the work of a bulk write job and writes its result zip.
@@ -71,7 +72,7 @@ func (s *Sim) runWrite(j *job) (path string, fault *apiError) {
 	var parents map[int]map[string]int64
 	for i, p := range j.write.plans {
 		l := &loader{sim: s, conf: j.write.conf, plan: p, display: map[*Field]map[string]int64{}}
-		l.parse = parser{loc: s.org.loc, strictDates: l.conf.Variants.StrictDates, rejectPicks: l.conf.Variants.RejectUnknownPicklist}
+		l.parse = parser{loc: s.org.zone(), dates: l.conf.Variants.DefaultDates, rejectPicks: l.conf.Variants.RejectUnknownPicklist}
 		made := map[int]map[string]int64{}
 		if i == 0 {
 			for _, child := range j.write.plans[1:] {
@@ -126,6 +127,9 @@ func (l *loader) load(z *zip.Writer, parents map[int]map[string]int64, isParent 
 	if err != io.EOF {
 		return err
 	}
+	if l.touched > 0 {
+		l.sim.log.count(func(n *Counters) { n.Workflows += l.touched })
+	}
 	return out.close(l.sim)
 }
 
@@ -169,6 +173,9 @@ func (l *loader) decide(row []string, parents map[int]map[string]int64) (string,
 	case p.operation == "insert" && keyed && old != nil:
 		l.errs.add("DUPLICATE_DATA", p.resource.FindBy)
 		return statusSkipped, l.dupID(old.id)
+	case l.repeated(row):
+		l.errs.add("DUPLICATE_DATA", p.resource.FindBy)
+		return statusSkipped, 0
 	case p.operation == "update" && old == nil, p.operation == "upsert" && old == nil && keyed && p.key.isID:
 		l.errs.add(map[bool]string{true: "RESOURCE_NOT_FOUND", false: "MANDATORY_NOT_FOUND"}[keyed], p.resource.FindBy)
 		return statusSkipped, 0
@@ -193,10 +200,33 @@ func (l *loader) decide(row []string, parents map[int]map[string]int64) (string,
 		return statusSkipped, l.dupID(holder)
 	}
 	r := t.apply(l.sim.store, old, &l.change, l.sim.Now(), 0)
+	if l.conf.Variants.BulkWorkflows {
+		t.touch(r)
+		l.touched++
+	}
 	if old != nil {
 		return statusUpdated, r.id
 	}
 	return statusAdded, r.id
+}
+
+// repeated tells whether an earlier row of the file had the key, where the variant skips such rows.
+func (l *loader) repeated(row []string) bool {
+	if l.conf.Variants.RepeatedKey != "skip" || l.plan.key == nil || l.plan.child {
+		return false
+	}
+	key := cellOf(row, l.plan.key)
+	if f := l.plan.key.field; f != nil {
+		key = f.fold(key)
+	}
+	if key == "" || l.seen[key] {
+		return key != ""
+	}
+	if l.seen == nil {
+		l.seen = map[string]bool{}
+	}
+	l.seen[key] = true
+	return false
 }
 
 func (l *loader) dupID(id int64) int64 {
@@ -333,57 +363,4 @@ func (l *loader) byDisplay(t *table, f *Field) map[string]int64 {
 	}
 	l.display[f] = m
 	return m
-}
-
-// resultWriter writes the CSV of a bulk write result.
-type resultWriter struct {
-	out   *bufio.Writer
-	cols  []*column
-	v     Variants
-	line  []byte
-	lines [][]byte // only when shuffling
-}
-
-func newResult(w io.Writer, p *loadPlan, v Variants) *resultWriter {
-	r := &resultWriter{out: bufio.NewWriterSize(w, 64<<10), cols: p.echoed(v.EchoColumnOrder), v: v}
-	for _, c := range r.cols {
-		r.line = append(appendCSV(r.line, c.name), ',')
-	}
-	_, _ = r.out.Write(append(r.line, "STATUS,RECORD_ID,ERRORS\n"...)) // bufio keeps the error until Flush
-	return r
-}
-
-func (r *resultWriter) row(row []string, status string, id int64, errs *rowErrors) {
-	if r.v.StatusCase == "lower" {
-		status = strings.ToLower(status)
-	}
-	b := r.line[:0]
-	for _, c := range r.cols {
-		text := ""
-		if c.index < len(row) {
-			text = row[c.index]
-		}
-		b = append(appendCSV(b, text), ',')
-	}
-	b = append(append(b, status...), ',')
-	if id != 0 {
-		b = append(b, itoa(id)...)
-	}
-	b = append(appendCSV(append(b, ','), errs.String()), '\n')
-	r.line = b
-	if r.v.ShuffleResult {
-		r.lines = append(r.lines, append([]byte(nil), b...))
-		return
-	}
-	_, _ = r.out.Write(b) // as above
-}
-
-func (r *resultWriter) close(s *Sim) error {
-	s.rngMu.Lock()
-	s.rng.Shuffle(len(r.lines), func(i, j int) { r.lines[i], r.lines[j] = r.lines[j], r.lines[i] })
-	s.rngMu.Unlock()
-	for _, b := range r.lines {
-		_, _ = r.out.Write(b) // as above
-	}
-	return r.out.Flush()
 }

@@ -3,6 +3,7 @@ package zohosim
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // GET /crm/bulk/{v}/write/{job_id} and GET /{v}/crm/{org}/bulk-write/{id}/{id}.zip
@@ -81,12 +82,14 @@ func (s *Sim) writeStatus(j *job, ph phase) writeStatusWire {
 			r.Code = "SUCCESS"
 			r.File = fileWire{state, p.entry, &p.added, &p.skipped, &p.updated, &p.total}
 		case phaseFailed:
-			r.Code, r.Message = j.failed.code, j.failed.message
+			if v.FailedJob != "bare" {
+				r.Code, r.Message = j.failed.code, j.failed.message
+			}
 		}
 		out.Resource = append(out.Resource, r)
 	}
-	if ph == phaseDone {
-		base := j.base
+	if ph == phaseDone || ph == phaseFailed && j.hasResult() {
+		base := defaulted(v.DownloadBase, j.base)
 		if v.RelativeDownloadURL {
 			base = ""
 		}
@@ -114,7 +117,10 @@ func downloadBulkWrite(c *call) reply {
 	if j == nil || j.write == nil || c.params["file"] != j.id+".zip" || strings.TrimPrefix(c.params["org"], "org") != c.sim.org.zgid {
 		return c.unknownWriteJob()
 	}
-	path, err := j.resultFile(c.now, writeRetention)
+	if c.conf.Variants.DownloadNeedsOrg && c.r.Header.Get("X-CRM-ORG") != c.sim.org.zgid {
+		return reply{status: http.StatusBadRequest, code: "GATEWAY", body: gatewayError{"Bad Request", 400, "check if headers [feature, X-CRM-ORG] are present and valid"}}
+	}
+	path, err := j.resultFile(c, time.Duration(c.conf.Variants.ResultDays)*24*time.Hour)
 	if err != nil {
 		return err.reply()
 	}
