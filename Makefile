@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench sdk-check clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,8 +70,27 @@ kill-test: ## kill processes at random moments of runs; no record may be lost or
 sdk-check: ## Zoho's own Node and Python SDKs, and fuzzed requests, against the simulator
 	sh zoho/zohosim/sdkcheck/run.sh
 
-bench: build ## throughput as ratios, and the peak memory of each process
-	$(GO) run ./runner/e2e/bench
+BENCH := ./runner/e2e/bench
+# How often bench-starts starts the connector.
+STARTS ?= 1000
+
+bench: build ## every stage against its limit and its peers, whole syncs, memory: 200,000 and 1,000,000 records
+	$(GO) run $(BENCH)
+
+bench-1m: build ## the same with 1,000,000 records in each stage
+	$(GO) run $(BENCH) --few 1000000 --many 1000000
+
+bench-10m: build ## plans and whole syncs of 10,000,000 records, and whether memory stays flat
+	$(GO) run $(BENCH) --few 200000 --many 10000000 --times 1
+
+bench-starts: build ## start the connector 1,000 times; none may stall
+	$(GO) run $(BENCH) --sections starts --starts $(STARTS)
+
+bench-check: ## a short run against the recorded ratios
+	$(GO) run $(BENCH) --check runner/e2e/bench/recorded.json
+
+bench-record: ## record the ratios of a short run, for bench-check
+	$(GO) run $(BENCH) --record runner/e2e/bench/recorded.json
 
 clean: ## remove what was built and what the demo left
 	rm -rf $(BIN) demo

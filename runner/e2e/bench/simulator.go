@@ -20,6 +20,7 @@ type simulator struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	GrantCode    string `json:"grant_code"`
+	RefreshToken string `json:"refresh_token"`
 }
 
 // credits is what a day may cost, as bought in the simulator and as said to

@@ -1,81 +1,113 @@
 package main
 
 import (
-	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
-	"time"
 )
 
 // mega is the MB of the table.
 const mega = 1e6
 
-// printRuns prints one line for each run.
-func printRuns(to io.Writer, runs []measured) {
-	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "road\trecords\tseconds\trecords/s\tCPU s per million\trunner peak MB\tconnector peak MB\t")
-	for _, r := range runs {
-		fmt.Fprintf(t, "%s\t%d\t%.1f\t%.0f\t%.1f\t%.0f\t%.0f\t\n", r.road, r.records, r.wall.Seconds(), float64(r.records)/r.wall.Seconds(),
-			r.cpu.Seconds()*1e6/float64(r.records), float64(r.runner)/mega, float64(r.child)/mega)
+// printLines prints the table and what is not met, and returns how many targets
+// are not.
+func printLines(ctx context.Context, to io.Writer, lines []line) (unmet int) {
+	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "stage\trecords/s\tMB/s\tCPU s/M\tpeak MB\tratio\tby CPU\ttarget\tnoise\tlimit (CPU s/M)")
+	for _, l := range lines {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Stage, l.rate(), l.throughput(), perMillion(l.Ours, l.Records), l.peaks(), ratio(l.Ratio), ratio(l.ByCPU), l.verdict(), l.noise(), l.limit())
 	}
 	_ = t.Flush()
-}
-
-// judge prints how the peaks grow from the smallest number of records to the
-// largest, and fails where that is too much.
-func judge(to io.Writer, runs []measured, most float64) error {
-	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	var tooMuch error
-	fmt.Fprintln(t, "\nroad\tprogram\tpeak of largest / smallest\t")
-	for _, road := range []string{outbound, inbound} {
-		few, many := extremes(runs, road)
-		for _, p := range []struct {
-			name      string
-			few, many int64
-		}{{"runner", few.runner, many.runner}, {"connector", few.child, many.child}} {
-			growth := float64(p.many) / float64(p.few)
-			fmt.Fprintf(t, "%s\t%s\t%.2f\t\n", road, p.name, growth)
-			if growth > most {
-				tooMuch = errors.Join(tooMuch, fmt.Errorf("%s: the peak memory of the %s grew %.2f times from %d to %d records, more than %.2f times", road, p.name, growth, few.records, many.records, most))
+	for _, l := range lines {
+		if l.met() {
+			continue
+		}
+		unmet++
+		fmt.Fprintf(to, "\nNOT MET: %s: %s beside %q\n", l.Stage, l.verdict(), l.Limit)
+		if l.Profile != "" {
+			fmt.Fprintf(to, "  profile: %s\n", l.Profile)
+			for _, row := range topOf(ctx, l.Profile) {
+				fmt.Fprintf(to, "    %s\n", row)
 			}
 		}
 	}
-	return errors.Join(t.Flush(), tooMuch)
+	return unmet
 }
 
-// extremes returns the runs on a road with the fewest and the most records.
-func extremes(runs []measured, road string) (few, many measured) {
-	on := slices.DeleteFunc(slices.Clone(runs), func(m measured) bool { return m.road != road })
-	byRecords := func(a, b measured) int { return cmp.Compare(a.records, b.records) }
-	return slices.MinFunc(on, byRecords), slices.MaxFunc(on, byRecords)
-}
-
-// medians makes one run of all runs on each road, taking each measure for itself:
-// when the garbage collector and the flushing of buffers happen to run moves a
-// peak by some percent.
-func medians(runs []measured) []measured {
-	var out []measured
-	for _, road := range []string{outbound, inbound} {
-		on := slices.DeleteFunc(slices.Clone(runs), func(m measured) bool { return m.road != road })
-		out = append(out, measured{road: road, records: on[0].records, usage: usage{
-			wall:   median(on, func(m measured) time.Duration { return m.wall }),
-			cpu:    median(on, func(m measured) time.Duration { return m.cpu }),
-			runner: median(on, func(m measured) int64 { return m.runner }),
-			child:  median(on, func(m measured) int64 { return m.child }),
-		}})
+func (l line) rate() string {
+	if l.Records <= 1 {
+		return fmt.Sprintf("%.0f ms", l.Ours.Wall.Seconds()*1000)
 	}
-	return out
+	return fmt.Sprintf("%.0f", float64(l.Records)/l.Ours.Wall.Seconds())
 }
 
-// median returns the middle of a measure, the larger of two.
-func median[T cmp.Ordered](runs []measured, of func(measured) T) T {
-	var all []T
-	for _, r := range runs {
-		all = append(all, of(r))
+func (l line) throughput() string {
+	if l.Bytes == 0 {
+		return ""
 	}
-	slices.Sort(all)
-	return all[len(all)/2]
+	return fmt.Sprintf("%.0f", float64(l.Bytes)/mega/l.Ours.Wall.Seconds())
+}
+
+// perMillion is the CPU time for a million records.
+func perMillion(c cost, records int64) string {
+	if records <= 1 || c.CPU == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", c.CPU.Seconds()*1e6/float64(records))
+}
+
+func (l line) peaks() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(l.Peaks)) {
+		if n := l.Peaks[name]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %.0f", name, float64(n)/mega))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func ratio(r float64) string {
+	if r == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", r)
+}
+
+func (l line) noise() string {
+	if l.High == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.2f-%.2f", l.Low, l.High)
+}
+
+func (l line) limit() string {
+	if c := perMillion(l.Theirs, l.Records); c != "" {
+		return fmt.Sprintf("%s (%s)", l.Limit, c)
+	}
+	return l.Limit
+}
+
+// verdict says what the target is, and whether it is met.
+func (l line) verdict() string {
+	var wanted []string
+	if l.Target.Least > 0 {
+		wanted = append(wanted, fmt.Sprintf("at least %g", l.Target.Least))
+	}
+	if l.Target.Most > 0 {
+		wanted = append(wanted, fmt.Sprintf("at most %g", l.Target.Most))
+	}
+	if l.Absolute > 0 {
+		wanted = append(wanted, fmt.Sprintf("within %.0f ms when quiet", l.Absolute*1000))
+	}
+	switch {
+	case wanted == nil:
+		return ""
+	case l.met():
+		return strings.Join(wanted, ", ") + ": met"
+	}
+	return strings.Join(wanted, ", ") + ": NOT MET"
 }

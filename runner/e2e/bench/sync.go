@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // measured is one run.
@@ -16,27 +17,18 @@ type measured struct {
 	road    string
 	records int64
 	usage
+	// stages are the seconds of each stage as the run reports them.
+	stages map[string]float64
 }
 
-// The roads measured.
+// The roads measured, in this order.
 const (
-	outbound = "outbound upsert"
-	inbound  = "inbound full refresh"
+	outbound = "whole sync out: upsert, all new"
+	nothing  = "whole run with nothing changed"
+	inbound  = "whole sync in: full refresh, merged"
 )
 
-// fields maps the ten columns of the source to fields of Zoho's Accounts.
-var fields = []struct{ column, field, expression string }{
-	{"id", "External_Key", "'C' || lpad(i::VARCHAR, 9, '0')"},
-	{"name", "Account_Name", "'Company ' || i || ' & Söhne, ' || ['Berlin', 'Łódź', '東京', 'Chennai'][i % 4 + 1]"},
-	{"website", "Website", "'https://company' || i || '.example.org/'"},
-	{"phone", "Phone", "'+49 30 ' || lpad((i * 7919 % 10000000)::VARCHAR, 7, '0')"},
-	{"city", "Billing_City", "'City ' || i % 5000"},
-	{"country", "Billing_Country", "'Country ' || i % 200"},
-	{"street", "Billing_Street", "'Street ' || i * 31 % 90000 || ' No. ' || i % 300"},
-	{"employees", "Employees", "(i % 50000)::INTEGER"},
-	{"revenue", "Annual_Revenue", "(i * 7919 % 100000000 / 100)::DECIMAL(16, 2)"},
-	{"note", "Description", "CASE WHEN i % 3 > 0 THEN 'Said \"hello\", wants an offer for ' || i END"},
-}
+var roads = []string{outbound, nothing, inbound}
 
 // bench is the state folder in which one number of records is moved.
 type bench struct {
@@ -46,8 +38,9 @@ type bench struct {
 	n   int64
 }
 
-// benchmark moves n records out and in, beginning with nothing.
-func benchmark(ctx context.Context, o options, n int64) (runs []measured, err error) {
+// syncs moves n records out, moves nothing out, and moves all in, beginning with
+// nothing; and lets the app do its part alone.
+func syncs(ctx context.Context, o options, n int64) (runs []measured, err error) {
 	dir, err := os.MkdirTemp(o.dir, "sluice-bench-")
 	if err != nil {
 		return nil, err
@@ -62,8 +55,11 @@ func benchmark(ctx context.Context, o options, n int64) (runs []measured, err er
 	if err := b.prepare(sim); err != nil {
 		return nil, err
 	}
-	for _, road := range []string{outbound, inbound} {
-		fmt.Fprintf(os.Stderr, "%s, %d records ...\n", road, n)
+	for _, road := range roads {
+		fmt.Fprintf(os.Stderr, "  %s, %d records ...\n", road, n)
+		if road == inbound {
+			b.nextSecond()
+		}
 		m, err := b.move(road)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", road, err)
@@ -73,13 +69,22 @@ func benchmark(ctx context.Context, o options, n int64) (runs []measured, err er
 	return runs, b.same()
 }
 
+// nextSecond waits until the records written are of a second that has ended: an
+// inbound read ends where the second it starts in begins.
+func (b *bench) nextSecond() {
+	timer := time.NewTimer(1100 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-b.ctx.Done():
+	}
+}
+
 // prepare makes the connection, the source and the two syncs.
 func (b *bench) prepare(sim *simulator) error {
-	var columns []string
 	create := []string{"syncs", "create", "out", "--connection", "crm", "--source-table", "companies", "--identifier", "id",
 		"--strategy", "Upsert", "--set", "module=Accounts", "--set", "unique_field=External_Key"}
 	for _, f := range fields {
-		columns = append(columns, f.expression+" AS "+f.column)
 		create = append(create, "--map", f.field+"="+f.column)
 	}
 	steps := [][]string{
@@ -88,7 +93,7 @@ func (b *bench) prepare(sim *simulator) error {
 			"--answer", "client_id=" + sim.ClientID, "--answer", "endpoint_url=" + sim.BaseURL,
 			"--secret", "client_secret=" + sim.ClientSecret, "--secret", "grant_code=" + sim.GrantCode},
 		{"connections", "limits", "crm", "--set", "credits=" + credits},
-		{"query", fmt.Sprintf("CREATE TABLE companies AS SELECT %s FROM range(1, %d) t(i)", strings.Join(columns, ", "), b.n+1)},
+		{"query", sourceSQL("companies", b.n)},
 		create,
 		{"syncs", "create", "in", "--connection", "crm", "--stream", "Accounts:full_refresh:merge", "--table", "Accounts=crm.accounts"},
 	}
@@ -115,8 +120,9 @@ func (b *bench) sluice(args ...string) *exec.Cmd {
 
 // report is what is looked at in the JSON of a run.
 type report struct {
-	Records  int64            `json:"records"`
-	Outcomes map[string]int64 `json:"outcomes"`
+	Records  int64              `json:"records"`
+	Timings  map[string]float64 `json:"timings_seconds"`
+	Outcomes map[string]int64   `json:"outcomes"`
 	Streams  []struct {
 		Rows int64 `json:"rows"`
 	} `json:"streams"`
@@ -128,8 +134,11 @@ type report struct {
 
 // move makes one run and checks that all records took the bulk path.
 func (b *bench) move(road string) (measured, error) {
-	sync, category := "out", "bulk_write_create"
-	if road == inbound {
+	sync, category, want := "out", "bulk_write_create", b.n
+	switch road {
+	case nothing:
+		category, want = "", 0
+	case inbound:
 		sync, category = "in", "bulk_read_create"
 	}
 	out, u, err := measure(b.ctx, b.sluice("syncs", "run", sync, "--json"))
@@ -144,12 +153,16 @@ func (b *bench) move(road string) (measured, error) {
 	if road == inbound && len(r.Streams) == 1 {
 		moved = r.Streams[0].Rows
 	}
-	if moved != b.n {
-		return measured{}, fmt.Errorf("%d of %d records were moved", moved, b.n)
+	if moved != want {
+		return measured{}, fmt.Errorf("%d of %d records were moved", moved, want)
+	}
+	m := measured{road: road, records: b.n, usage: u, stages: r.Timings}
+	if category == "" {
+		return m, nil
 	}
 	for _, use := range r.Usage {
 		if use.Category == category && use.Requests > 0 {
-			return measured{road: road, records: b.n, usage: u}, nil
+			return m, nil
 		}
 	}
 	return measured{}, fmt.Errorf("no bulk job was made (%s)", category)
