@@ -94,9 +94,8 @@ func cmpErr(errs ...error) error {
 
 // playChild is the main function of a far end.
 func playChild(role string) error {
-	ready := func() {} // the CPU time before the work begins does not count
 	var before time.Duration
-	ready = func() { before = ownCPU() }
+	ready := func() { before = ownCPU() } // what it took to get ready does not count
 	var err error
 	if role == rawRole {
 		err = rawFarEnd(ready)

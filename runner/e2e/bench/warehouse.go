@@ -94,9 +94,6 @@ func (s *store) settle(ctx context.Context, records int64) (cost, error) {
 	})
 }
 
-// forget makes every record a new one.
-func (s *store) forget(ctx context.Context) error { return s.exec(ctx, "DELETE FROM sluice.state_out") }
-
 // export hands out the run's outbox.
 func (s *store) export(ctx context.Context) (cost, error) {
 	return timed(func() error {
