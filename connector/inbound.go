@@ -75,7 +75,9 @@ type StreamSelection struct {
 type InboundStream interface {
 	Host
 
-	// Append sends rows of batch.Stream. It blocks while the host is busy.
+	// Append sends rows of batch.Stream. It blocks while the host is busy. A
+	// batch without rows shows the columns of a stream that has none yet, so
+	// that it gets a table.
 	Append(ctx context.Context, batch *RecordBatch) error
 
 	// Delete reports records that are gone from the app.

@@ -283,6 +283,17 @@ func TestTheOrderOfAStreamIsKept(t *testing.T) {
 	}
 }
 
+func TestAStreamWithoutRowsShowsItsColumns(t *testing.T) {
+	host := newInboundHost()
+	write(t, host, func(ctx context.Context, out *connector.StreamWriter) error {
+		_ = out.Begin(people.Columns)
+		return out.Checkpoint(ctx, `"c"`)
+	})
+	if diff := cmp.Diff([]string{"0 rows of s#1", `checkpoint "c"`, "done"}, host.said["s"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestMisuseOfAWriterIsAnError(t *testing.T) {
 	for name, misuse := range map[string]func(context.Context, *connector.StreamWriter) error{
 		"a row before the columns": func(ctx context.Context, out *connector.StreamWriter) error {

@@ -25,7 +25,8 @@ type StreamWriter struct {
 	drained *atomic.Pointer[Error] // set when the stream is to end at a checkpoint
 
 	schema *Schema
-	made   int // schemas so far
+	shown  *Schema // the last the host was shown
+	made   int     // schemas so far
 	batch  *RecordBatch
 	bytes  int
 	keyed  bool // a row of the batch has an app identifier
@@ -102,13 +103,22 @@ func newBatch(stream string, schema *Schema, rows int) *RecordBatch {
 	return b
 }
 
-// Flush sends the rows gathered so far. Delete, Checkpoint and the end of the
-// stream imply it.
+// Flush sends the rows gathered so far; where there were none yet, it sends the
+// columns, so that a stream without rows has a table. Delete, Checkpoint and the
+// end of the stream imply it.
 func (w *StreamWriter) Flush(ctx context.Context) error {
 	b := w.batch
-	if w.failed != nil || b == nil || b.Rows == 0 {
+	if w.failed != nil {
 		return w.failed
 	}
+	if b == nil || b.Rows == 0 {
+		if w.shown != nil || w.schema == nil {
+			return nil
+		}
+		w.shown = w.schema
+		return w.sent(w.stream.Append(ctx, newBatch(w.name, w.schema, 0)))
+	}
+	w.shown = b.Schema
 	if !w.keyed {
 		b.AppIdentifiers = nil
 	}

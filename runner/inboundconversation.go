@@ -93,7 +93,9 @@ func (c *inboundConversation) Append(_ context.Context, batch *connector.RecordB
 			return fmt.Errorf("receiving rows of stream %s: %w", batch.Stream, err)
 		}
 		book.trailing += int64(batch.Rows)
-		c.run.update(func(r *Run) { r.Batches++ })
+		if batch.Rows > 0 {
+			c.run.update(func(r *Run) { r.Batches++ })
+		}
 		return nil
 	})
 }

@@ -119,7 +119,21 @@ func (r *streamReader) prepare(ctx context.Context, selection connector.StreamSe
 	if g.zone, err = s.zone.get(ctx, s.client); err != nil {
 		return nil, err
 	}
-	return g, g.choose(selection)
+	if err := g.choose(selection); err != nil {
+		return nil, err
+	}
+	return g, out.Begin(g.expected())
+}
+
+// expected are the columns to send, before a file has shown their order.
+func (g *reading) expected() []connector.Column {
+	columns := []connector.Column{idColumn}
+	for _, f := range g.fields {
+		if g.isSent(f.APIName) {
+			columns = append(columns, column(f))
+		}
+	}
+	return columns
 }
 
 // choose decides the columns: those selected, or all. A read that goes on keeps

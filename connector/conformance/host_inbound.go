@@ -79,6 +79,10 @@ func (t *inboundTalk) Append(ctx context.Context, b *connector.RecordBatch) erro
 		return errHost
 	}
 	s := t.of(b.Stream)
+	if b.Rows == 0 && b.Schema != nil { // a stream that shows its columns
+		t.note(s, b)
+		return nil
+	}
 	if t.script.failRows {
 		s.refused++
 		return errHost
@@ -153,8 +157,8 @@ func misshapenRows(b *connector.RecordBatch) string {
 	switch {
 	case b.Schema == nil || b.Schema.ID == "" || len(b.Schema.Columns) == 0:
 		return "a batch has no schema with an id and columns"
-	case b.Rows < 1:
-		return "a batch has no rows"
+	case b.Rows < 0:
+		return fmt.Sprintf("a batch has %d rows", b.Rows)
 	case len(b.Columns) != len(b.Schema.Columns):
 		return fmt.Sprintf("a batch has %d columns, its schema %d", len(b.Columns), len(b.Schema.Columns))
 	case len(b.AppIdentifiers) > 0 && len(b.AppIdentifiers) != b.Rows:

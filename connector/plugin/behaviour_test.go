@@ -357,6 +357,18 @@ func TestInboundArrivesInOrder(t *testing.T) {
 	})
 }
 
+func TestAStreamWithoutRowsShowsItsColumns(t *testing.T) {
+	everywhere(t, func(t *testing.T, c connector.Connector) {
+		var got tables
+		if err := open(t, c, "empty").(connector.Inbound).SyncInbound(t.Context(), inboundSync("a", "b"), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"a rows [] nulls []", "a done ", "b rows [] nulls []", "b done "}, got.log); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestInboundDefectsAreLoud(t *testing.T) {
 	overWire(t, func(t *testing.T, c connector.Connector) {
 		err := open(t, c, "trailing").(connector.Inbound).SyncInbound(t.Context(), inboundSync("a"), &tables{})

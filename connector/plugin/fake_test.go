@@ -194,6 +194,13 @@ func (s *fakeSession) apply(ctx context.Context, about connector.OutboundSync, b
 func (s *fakeSession) SyncInbound(ctx context.Context, about connector.InboundSync, stream connector.InboundStream) error {
 	schema := &connector.Schema{ID: "s", Columns: []connector.Column{{Name: "id", Type: connector.Type{Kind: connector.KindInt64}}}}
 	for _, sel := range about.Streams {
+		if s.mode == "empty" {
+			shown := &connector.RecordBatch{Schema: &connector.Schema{ID: sel.Name, Columns: schema.Columns}, Stream: sel.Name, Columns: make([]connector.Values, 1)}
+			if err := errors.Join(stream.Append(ctx, shown), stream.Done(ctx, connector.StreamDone{Stream: sel.Name})); err != nil {
+				return err
+			}
+			continue
+		}
 		batch := &connector.RecordBatch{Schema: schema, Stream: sel.Name, Rows: 2, AppIdentifiers: []string{"1", "2"},
 			Columns: []connector.Values{{Texts: []string{"9007199254740993", ""}, Nulls: []uint32{1}}}}
 		if err := stream.Append(ctx, batch); err != nil {

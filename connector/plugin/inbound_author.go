@@ -140,16 +140,19 @@ type checkpointKey struct {
 
 // Append sends rows, their schema first where it is new.
 func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) error {
-	parts, err := messages(batch, wire.InboundBatch)
-	if err != nil {
-		return connectorBroke("a batch", err)
+	var parts []*pb.RecordBatch
+	if batch.Rows > 0 {
+		var err error
+		if parts, err = messages(batch, wire.InboundBatch); err != nil {
+			return connectorBroke("a batch", err)
+		}
 	}
 	a.sending.Lock()
 	defer a.sending.Unlock()
 	if err := a.notEnded(batch.Stream); err != nil {
 		return err
 	}
-	if err := a.describe(batch.Schema); err != nil {
+	if err := a.describe(batch); err != nil {
 		return err
 	}
 	for _, m := range parts {
@@ -160,11 +163,18 @@ func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) 
 	return nil
 }
 
-// describe sends a schema that is new. It is called with the lock held.
-func (a *inboundAuthor) describe(schema *connector.Schema) error {
-	m, err := a.sent.enter(schema, connector.ClassInternal)
+// describe sends a batch's schema when it is new, and with it the name of a
+// stream that has no rows yet. It is called with the lock held.
+func (a *inboundAuthor) describe(batch *connector.RecordBatch) error {
+	if batch.Schema == nil {
+		return connectorBreach("the connector sent rows of the stream %s without a schema", batch.Stream)
+	}
+	m, err := a.sent.enter(batch.Schema, connector.ClassInternal)
 	if err != nil || m == nil {
 		return err
+	}
+	if batch.Rows == 0 {
+		m.Stream = batch.Stream
 	}
 	return a.sendLocked(&pb.SyncInboundResponse{Message: &pb.SyncInboundResponse_Schema{Schema: m}})
 }

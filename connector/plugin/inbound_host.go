@@ -103,7 +103,13 @@ func (h *inboundHost) schema(m *pb.Schema) error {
 		return connectorBreach("the schema %q came twice; schemas are immutable", schema.ID)
 	}
 	h.schemas[schema.ID] = schema
-	return nil
+	if m.GetStream() == "" {
+		return nil
+	}
+	if _, err := h.laws(m.GetStream()); err != nil {
+		return err
+	}
+	return h.stream.Append(h.ctx, &connector.RecordBatch{Schema: schema, Stream: m.GetStream(), Columns: make([]connector.Values, len(schema.Columns))})
 }
 
 // laws returns a selected stream that has not ended.

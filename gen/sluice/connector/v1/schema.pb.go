@@ -121,7 +121,11 @@ type Schema struct {
 	// The id. Required, unique within one sync.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The columns, in the order of a batch's columns. Names are unique.
-	Columns       []*Column `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	Columns []*Column `protobuf:"bytes,2,rep,name=columns,proto3" json:"columns,omitempty"`
+	// Inbound only: the stream that has these columns, though no row of it follows
+	// yet, so that a stream without rows has a table all the same. Optional: the
+	// batches that name the schema say it too.
+	Stream        string `protobuf:"bytes,3,opt,name=stream,proto3" json:"stream,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,6 +172,13 @@ func (x *Schema) GetColumns() []*Column {
 		return x.Columns
 	}
 	return nil
+}
+
+func (x *Schema) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
 }
 
 // Column describes one column.
@@ -294,10 +305,11 @@ var File_sluice_connector_v1_schema_proto protoreflect.FileDescriptor
 
 const file_sluice_connector_v1_schema_proto_rawDesc = "" +
 	"\n" +
-	" sluice/connector/v1/schema.proto\x12\x13sluice.connector.v1\"O\n" +
+	" sluice/connector/v1/schema.proto\x12\x13sluice.connector.v1\"g\n" +
 	"\x06Schema\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x125\n" +
-	"\acolumns\x18\x02 \x03(\v2\x1b.sluice.connector.v1.ColumnR\acolumns\"R\n" +
+	"\acolumns\x18\x02 \x03(\v2\x1b.sluice.connector.v1.ColumnR\acolumns\x12\x16\n" +
+	"\x06stream\x18\x03 \x01(\tR\x06stream\"R\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x04type\x18\x02 \x01(\v2 .sluice.connector.v1.LogicalTypeR\x04type\"p\n" +

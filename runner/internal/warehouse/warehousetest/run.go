@@ -44,6 +44,7 @@ func Run(t *testing.T, open Open) {
 		"nulls, empty texts and all of Unicode survive":  testHostileValues,
 		"names cannot break out":                         testHostileNames,
 		"rows merge by key, the last one wins":           testMerge,
+		"a stream without rows has a typed table":        testEmpty,
 		"rows append as history":                         testAppend,
 		"a value that does not cast is kept":             testUnparsed,
 		"a full refresh marks what it has not seen":      testFullRefresh,

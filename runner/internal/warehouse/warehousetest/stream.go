@@ -119,6 +119,11 @@ func testMerge(e *exam) {
 	e.want(`SELECT name, _sluice_run FROM deals WHERE id = 1`, []string{"c", "r3"})
 }
 
+func testEmpty(e *exam) {
+	e.receive(e.target("r1"), "1", true, rows(deal))
+	e.want(`SELECT count(*), count(id), count(name) FROM deals`, []string{"0", "0", "0"})
+}
+
 func testAppend(e *exam) {
 	t := e.target("r1")
 	t.Storage, t.Key = runner.StorageAppend, nil
