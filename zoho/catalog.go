@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,25 +101,40 @@ func (c *catalog) known(module string) ([]crm.Field, bool) {
 	return f, ok
 }
 
-// layoutFields are the fields every layout demands. Bulk write creates records
-// in the default layout, which Zoho does not name, so a field that only some
-// layouts demand is left for Zoho to judge.
-func (c *catalog) layoutFields(ctx context.Context, module string) ([]string, error) {
-	return remembered(c, "layouts "+module, func() ([]string, error) {
+func (c *catalog) layouts(ctx context.Context, module string) ([]crm.Layout, error) {
+	return remembered(c, "layouts "+module, func() ([]crm.Layout, error) {
 		layouts, err := c.client.Layouts(ctx, module)
 		if err != nil {
 			return nil, translate(err, "listing the layouts of "+module)
 		}
-		var common []string
-		for i, l := range layouts {
-			if i == 0 {
-				common = slices.Clone(l.Required)
-				continue
-			}
+		return layouts, nil
+	})
+}
+
+// layoutFields are the fields a layout demands, by its id. Without, they are
+// those every layout demands: records are then created in the default layout,
+// which Zoho does not name, so a field that only some layouts demand is left for
+// Zoho to judge.
+func (c *catalog) layoutFields(ctx context.Context, module, id string) ([]string, error) {
+	layouts, err := c.layouts(ctx, module)
+	if err != nil {
+		return nil, err
+	}
+	var common []string
+	for i, l := range layouts {
+		switch {
+		case l.ID == id:
+			return l.Required, nil
+		case i == 0:
+			common = slices.Clone(l.Required)
+		default:
 			common = slices.DeleteFunc(common, func(f string) bool { return !slices.Contains(l.Required, f) })
 		}
-		return common, nil
-	})
+	}
+	if id != "" {
+		return nil, configError("UNKNOWN_LAYOUT", fieldLayout, "choose a layout of the list", "the layout %s of %s does not exist", id, module)
+	}
+	return common, nil
 }
 
 // module finds a module by its API name.
@@ -180,8 +196,13 @@ func (s *session) stream(ctx context.Context, modules []crm.Module, name string)
 	st := bareStream(m)
 	st.Schema = streamSchema(m, fields)
 	setCursor(&st, m, hasCursor(fields))
+	if slices.ContainsFunc(fields, computed) && hasCursor(fields) {
+		st.Description += " It has computed fields: " + lowerFirst(computedCaveat)
+	}
 	return st, nil
 }
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 func readableModule(modules []crm.Module, name string) (crm.Module, error) {
 	i := slices.IndexFunc(modules, func(m crm.Module) bool { return m.APIName == name })

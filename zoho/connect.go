@@ -44,7 +44,7 @@ func (s *session) Connect(ctx context.Context, authorization connector.Authoriza
 	if grant.APIDomain != "" {
 		out.Parameters[keptAPIDomain] = []string{grant.APIDomain}
 	}
-	out.Notices = append(out.Notices, missingScopes(grant.Scope)...)
+	out.Notices = append(out.Notices, missingScopes(s.settings.scopes, grant.Scope)...)
 	return out, nil
 }
 
@@ -170,7 +170,7 @@ func wrongEnvironment(got, want crm.Environment) *connector.Error {
 func (s *session) nothingToLogInWith() *connector.Error {
 	if s.settings.method == methodSelfClient {
 		e := answerError(fieldGrantCode, "the grant code is missing")
-		e.Help = []connector.Help{{Description: "Generate a grant code with the scopes " + strings.Join(scopes(), ",") + " under Self Client in the API console.", URL: consoleURL}}
+		e.Help = []connector.Help{{Description: "Generate a grant code with the scopes " + strings.Join(s.settings.scopes, ",") + " under Self Client in the API console.", URL: consoleURL}}
 		return e
 	}
 	e := connector.Errorf(connector.ClassAuth, "NOT_LOGGED_IN", "the connection holds no grant yet")
@@ -242,12 +242,12 @@ func (s *session) explainLogin(e *connector.Error) *connector.Error {
 
 // missingScopes compares what was granted with what is needed. Older servers
 // do not tell what they granted.
-func missingScopes(granted []string) []string {
+func missingScopes(needed, granted []string) []string {
 	if len(granted) == 0 {
 		return nil
 	}
 	var missing []string
-	for _, need := range scopes() {
+	for _, need := range needed {
 		if !covered(need, granted) {
 			missing = append(missing, need)
 		}

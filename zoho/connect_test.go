@@ -13,7 +13,7 @@ func TestConnectLearnsWhoAndWhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *zohosim.Config) { c.TimeZone = "Asia/Kolkata" })
 	delete(w.connection.Secrets, keptRefreshToken)
-	w.connection.Secrets[fieldGrantCode] = []string{w.sim.NewGrantCode(strings.Join(scopes(), ","))}
+	w.connection.Secrets[fieldGrantCode] = []string{w.sim.NewGrantCode(strings.Join(scopesFor(nil), ","))}
 	got := w.connect()
 	if got.Parameters.Get(keptOrgID) != w.sim.OrgID() || got.Parameters.Get(keptTimeZone) != "Asia/Kolkata" || got.Parameters.Get(keptEdition) != "Enterprise" {
 		t.Errorf("parameters %v", got.Parameters)
@@ -41,7 +41,7 @@ func TestConnectThroughTheConsentPage(t *testing.T) {
 	w := newWorld(t, nil)
 	w.connection.Method = methodOAuth
 	delete(w.connection.Secrets, keptRefreshToken)
-	code := w.sim.NewGrantCode(strings.Join(scopes(), ","))
+	code := w.sim.NewGrantCode(strings.Join(scopesFor(nil), ","))
 	got, err := w.open().Connect(t.Context(), connector.Authorization{
 		Code: code, RedirectURI: "http://127.0.0.1:1/callback", Parameters: map[string]string{"location": "us", "accounts-server": w.base},
 	})

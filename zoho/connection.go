@@ -27,6 +27,8 @@ const (
 	fieldAddOnCredits = "addon_credits"
 	fieldEndpointURL  = "endpoint_url"
 	fieldUploadURL    = "upload_url"
+	fieldPurposes     = "purposes"
+	fieldAPIVersion   = "api_version"
 )
 
 // Parameters and secrets kept by the host after Connect.
@@ -48,14 +50,6 @@ const (
 // consoleURL is where clients are registered and self-client codes made.
 const consoleURL = "https://api-console.zoho.com/"
 
-// uses is everything the connector may do with a connection.
-var uses = []crm.Use{
-	crm.UseOrganization, crm.UseMetadata, crm.UseLayouts, crm.UseUsers, crm.UseBulkWrite, crm.UseBulkRead,
-	crm.UseRecordsRead, crm.UseRecordsWrite, crm.UseRecordsDelete, crm.UseCOQL,
-}
-
-func scopes() []string { return crm.ScopesFor(uses) }
-
 var dataCenterLabels = map[crm.DataCenter]string{
 	crm.US: "United States (zoho.com)", crm.EU: "Europe (zoho.eu)", crm.IN: "India (zoho.in)", crm.AU: "Australia (zoho.com.au)",
 	crm.CN: "China (zoho.com.cn)", crm.JP: "Japan (zoho.jp)", crm.CA: "Canada (zohocloud.ca)", crm.SA: "Saudi Arabia (zoho.sa)",
@@ -63,7 +57,7 @@ var dataCenterLabels = map[crm.DataCenter]string{
 }
 
 func connectionForm(answers connector.Answers) connector.ConnectionForm {
-	common := commonFields()
+	common := commonFields(answers)
 	self := slices.Insert(slices.Clone(common), 4, connector.Field{
 		Name: fieldGrantCode, Kind: connector.FieldInput, Label: "Grant code", Secret: true,
 		Help: "The code generated under Self Client in the API console. It can be used once and lasts a few minutes. " +
@@ -81,7 +75,7 @@ func connectionForm(answers connector.Answers) connector.ConnectionForm {
 	}}
 }
 
-func commonFields() []connector.Field {
+func commonFields(answers connector.Answers) []connector.Field {
 	zero := 0.0
 	return []connector.Field{
 		{
@@ -104,8 +98,12 @@ func commonFields() []connector.Field {
 			Help: "Each data center has its own client secret, unless the client shares one.",
 		},
 		{
+			Name: fieldPurposes, Kind: connector.FieldDropdown, Multiple: true, Label: "What the connection is for", Default: purposeNames(), ReloadOnChange: true,
+			Help: "Consent is asked for no more than that. What is chosen later needs a new consent.", Options: purposeOptions(),
+		},
+		{
 			Name: fieldScopesInfo, Kind: connector.FieldInformation,
-			Help: "Scopes needed: " + strings.Join(scopes(), ","),
+			Help: "Scopes needed: " + strings.Join(scopesFor(answers), ","),
 		},
 		{
 			Name: fieldAddOnCredits, Kind: connector.FieldNumber, Label: "Add-on API credits", Default: []string{"0"},
@@ -120,6 +118,10 @@ func commonFields() []connector.Field {
 			Name: fieldUploadURL, Kind: connector.FieldInput, Label: "Upload host override",
 			Help:       "Base URL for file uploads, for instance https://upload-accl.zoho.eu. Leave empty for the data center's own.",
 			Validation: connector.Validation{Pattern: `(https?://\S+)?`, PatternMessage: "an http or https URL"},
+		},
+		{
+			Name: fieldAPIVersion, Kind: connector.FieldDropdown, Label: "API version", Default: []string{crm.DefaultVersion},
+			Help: "Zoho serves all of them. Leave it unless something changed in the newest.", Options: versionOptions(),
 		},
 	}
 }
@@ -146,7 +148,7 @@ func oauthTemplate(answers connector.Answers) *connector.OAuthTemplate {
 	}
 	return &connector.OAuthTemplate{
 		Grant: connector.OAuthAuthorizationCode, AuthorizationURL: accounts + "/oauth/v2/auth",
-		Scopes: scopes(), ScopeSeparator: ",", ClientIDField: fieldClientID,
+		Scopes: scopesFor(answers), ScopeSeparator: ",", ClientIDField: fieldClientID,
 		Parameters: map[string]string{"access_type": "offline", "prompt": "consent"},
 	}
 }
@@ -161,6 +163,8 @@ type settings struct {
 	clientSecret string
 	grantCode    string
 	addOn        int64
+	version      string // "" for the connector's default
+	scopes       []string
 	endpoint     string // "" normally
 	upload       string
 	accounts     string
@@ -222,6 +226,13 @@ func (s *settings) parseRest(c connector.Connection) error {
 		}
 		s.addOn = n
 	}
+	if s.version = c.Answers.Get(fieldAPIVersion); s.version != "" && !slices.Contains(apiVersions, s.version) {
+		return answerError(fieldAPIVersion, "the API version %q is not one of %s", s.version, strings.Join(apiVersions, ", "))
+	}
+	if err := checkPurposes(c.Answers); err != nil {
+		return err
+	}
+	s.scopes = scopesFor(c.Answers)
 	var err error
 	if s.endpoint, err = baseAnswer(c, fieldEndpointURL); err != nil {
 		return err

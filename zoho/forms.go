@@ -3,6 +3,7 @@ package zoho
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/zoho/crm"
@@ -17,6 +18,8 @@ const (
 	fieldBatchSize   = "batch_size"
 	fieldConcurrency = "concurrency"
 	fieldOverlap     = "overlap_seconds"
+	fieldPoll        = "poll_seconds"
+	fieldLayout      = "layout"
 )
 
 // Roads a chunk of records can take.
@@ -49,6 +52,12 @@ func (s *session) OutboundForm(_ context.Context, request connector.FormRequest)
 	if f, ok := uniqueQuestion(request.Strategy); ok {
 		f.DependsOn = chosen
 		fields = append(fields, f)
+	}
+	if creates(request.Strategy) {
+		fields = append(fields, connector.Field{
+			Name: fieldLayout, Kind: connector.FieldDropdown, Label: "Layout", OptionSource: sourceLayouts, DependsOn: chosen, ReloadOnChange: true,
+			Help: "Records are created in this layout, and records that are updated are moved to it. Empty is the module's default layout. What the layout demands must be mapped.",
+		})
 	}
 	if request.Strategy != strategyDelete {
 		fields = append(fields, connector.Field{
@@ -99,6 +108,7 @@ func expertFields(chosen []connector.Condition) []connector.Field {
 			Name: fieldConcurrency, Kind: connector.FieldNumber, Label: "Jobs at once", Default: []string{strconv.Itoa(defaultConcurrency)}, DependsOn: chosen,
 			Validation: connector.Validation{Min: &one, Max: &workers},
 		},
+		pollField(chosen),
 	}
 }
 
@@ -124,6 +134,7 @@ func (s *session) InboundForm(context.Context, connector.FormRequest) (connector
 			Name: fieldConcurrency, Kind: connector.FieldNumber, Label: "Modules at once", Default: []string{strconv.Itoa(defaultConcurrency)},
 			Validation: connector.Validation{Min: &one, Max: &workers},
 		},
+		pollField(nil),
 	}}, nil
 }
 
@@ -137,6 +148,23 @@ func pathAnswer(answers connector.Answers) (string, error) {
 	default:
 		return "", configError("INVALID_ANSWER", fieldPath, "choose auto, bulk or records", "the way %q is unknown", path)
 	}
+}
+
+// maxPollSeconds bounds a fixed cadence of questions about a job.
+const maxPollSeconds = 300
+
+// pollField asks how often to ask for a job's state.
+func pollField(depends []connector.Condition) connector.Field {
+	zero, most := 0.0, float64(maxPollSeconds)
+	return connector.Field{
+		Name: fieldPoll, Kind: connector.FieldNumber, Label: "Seconds between questions about a job", Default: []string{"0"}, DependsOn: depends,
+		Help: "Each question costs a credit. 0 asks often at first and seldom later.", Validation: connector.Validation{Min: &zero, Max: &most},
+	}
+}
+
+func pollAnswer(answers connector.Answers) (time.Duration, error) {
+	n, err := number(answers, fieldPoll, 0, 0, maxPollSeconds)
+	return time.Duration(n) * time.Second, err
 }
 
 // number reads a whole-number answer within bounds.

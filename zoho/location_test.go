@@ -54,7 +54,7 @@ func TestTheCodeIsExchangedWhereItWasIssued(t *testing.T) {
 	t.Parallel()
 	w, road := abroad(t, "https://www.zohoapis.eu")
 	got, err := w.open().Connect(t.Context(), connector.Authorization{
-		Code: w.sim.NewGrantCode(strings.Join(scopes(), ",")), RedirectURI: "http://127.0.0.1:1/callback",
+		Code: w.sim.NewGrantCode(strings.Join(scopesFor(nil), ",")), RedirectURI: "http://127.0.0.1:1/callback",
 		Parameters: map[string]string{"location": "eu", "accounts-server": "https://accounts.zoho.eu"},
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func TestConsentForAnotherEnvironmentIsRefused(t *testing.T) {
 	t.Parallel()
 	w, _ := abroad(t, "https://sandbox.zohoapis.com")
 	_, err := w.open().Connect(t.Context(), connector.Authorization{
-		Code: w.sim.NewGrantCode(strings.Join(scopes(), ",")), Parameters: map[string]string{"location": "us", "accounts-server": "https://accounts.zoho.com"},
+		Code: w.sim.NewGrantCode(strings.Join(scopesFor(nil), ",")), Parameters: map[string]string{"location": "us", "accounts-server": "https://accounts.zoho.com"},
 	})
 	e := connector.AsError(err)
 	if e == nil || e.Class != connector.ClassConfig || e.Code != "WRONG_ENVIRONMENT" || e.Fields[0].Field != fieldEnvironment {
@@ -97,7 +97,7 @@ func TestAProductionHostDoesNotOverruleTheChosenEnvironment(t *testing.T) {
 	w, road := abroad(t, "https://www.zohoapis.com")
 	w.connection.Answers[fieldEnvironment] = []string{"sandbox"}
 	got, err := w.open().Connect(t.Context(), connector.Authorization{
-		Code: w.sim.NewGrantCode(strings.Join(scopes(), ",")), Parameters: map[string]string{"location": "us", "accounts-server": "https://accounts.zoho.com"},
+		Code: w.sim.NewGrantCode(strings.Join(scopesFor(nil), ",")), Parameters: map[string]string{"location": "us", "accounts-server": "https://accounts.zoho.com"},
 	})
 	if err != nil {
 		t.Fatal(err)

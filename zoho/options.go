@@ -15,6 +15,7 @@ const (
 	sourceModules = "modules"
 	sourceUnique  = "unique_fields"
 	sourceFields  = "fields"
+	sourceLayouts = "layouts"
 )
 
 const defaultPageSize = 200
@@ -30,8 +31,10 @@ func (s *session) Options(ctx context.Context, request connector.OptionsRequest)
 		all, err = s.uniqueOptions(ctx, request)
 	case sourceFields:
 		all, err = s.fieldOptions(ctx, request)
+	case sourceLayouts:
+		all, err = s.layoutOptions(ctx, request.Answers.Get(fieldModule))
 	default:
-		err = connector.Errorf(connector.ClassConfig, "UNKNOWN_SOURCE", "the option source %q is unknown; use %s, %s or %s", request.Source, sourceModules, sourceUnique, sourceFields)
+		err = connector.Errorf(connector.ClassConfig, "UNKNOWN_SOURCE", "the option source %q is unknown; use %s, %s, %s or %s", request.Source, sourceModules, sourceUnique, sourceFields, sourceLayouts)
 	}
 	if err != nil {
 		return connector.OptionsPage{}, err
@@ -92,12 +95,37 @@ func moduleHint(m crm.Module) string {
 	return m.GeneratedType + " module"
 }
 
+// layoutField is the name by which records name their layout.
+const layoutField = "Layout"
+
+// layoutOptions lists the layouts records can be created in.
+func (s *session) layoutOptions(ctx context.Context, module string) ([]connector.Option, error) {
+	if module == "" {
+		return nil, nil
+	}
+	layouts, err := s.catalog.layouts(ctx, module)
+	if err != nil {
+		return nil, err
+	}
+	var out []connector.Option
+	for _, l := range layouts {
+		if l.Visible {
+			out = append(out, connector.Option{Value: l.ID, Label: l.Name, Metadata: map[string]string{"required": strings.Join(l.Required, ",")}})
+		}
+	}
+	return out, nil
+}
+
+// creates reports whether a strategy creates records.
+func creates(strategy string) bool {
+	return strategy == strategyCreate || strategy == strategyUpsert || strategy == strategyMirror
+}
+
 // reasonHidden marks modules that are not worth showing.
 const reasonHidden = "hidden"
 
 // unwritable says why a strategy cannot write to a module; "" when it can.
 func unwritable(m crm.Module, strategy string) string {
-	creates := strategy == strategyCreate || strategy == strategyUpsert || strategy == strategyMirror
 	edits := strategy == strategyUpdate || strategy == strategyUpsert || strategy == strategyMirror
 	deletes := strategy == strategyDelete || strategy == strategyMirror
 	switch {
@@ -105,7 +133,7 @@ func unwritable(m crm.Module, strategy string) string {
 		return reasonHidden
 	case strategy != strategyDelete && !m.BulkWritable():
 		return reasonHidden
-	case creates && !m.Creatable:
+	case creates(strategy) && !m.Creatable:
 		return "the connected user may not create records here"
 	case edits && !m.Editable:
 		return "the connected user may not edit records here"
@@ -166,7 +194,7 @@ func (s *session) fieldOptions(ctx context.Context, r connector.OptionsRequest) 
 		return []connector.Option{o}, nil
 	}
 	unique := r.Answers.Get(fieldUnique)
-	required, err := s.required(ctx, m, fields, r.Strategy)
+	required, err := s.required(ctx, m, fields, r.Strategy, r.Answers.Get(fieldLayout))
 	if err != nil {
 		return nil, err
 	}
@@ -187,14 +215,14 @@ func (s *session) fieldOptions(ctx context.Context, r connector.OptionsRequest) 
 	return out, nil
 }
 
-// required are the fields that must be mapped: those mandatory in the module or
-// in every layout, where records are created.
-func (s *session) required(ctx context.Context, m crm.Module, fields []crm.Field, strategy string) ([]string, error) {
-	if strategy == strategyUpdate || strategy == strategyDelete {
+// required are the fields that must be mapped where records are created: those
+// mandatory in the module, and in the chosen layout or else in every layout.
+func (s *session) required(ctx context.Context, m crm.Module, fields []crm.Field, strategy, chosen string) ([]string, error) {
+	if !creates(strategy) {
 		return nil, nil
 	}
-	layout, err := s.catalog.layoutFields(ctx, m.APIName)
-	if err != nil && classOf(err) != connector.ClassPermission {
+	layout, err := s.catalog.layoutFields(ctx, m.APIName, chosen)
+	if err != nil && (chosen != "" || classOf(err) != connector.ClassPermission) {
 		return nil, err
 	}
 	var out []string

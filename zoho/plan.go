@@ -22,8 +22,10 @@ type plan struct {
 	path        string
 	batch       int
 	workers     int
-	bulkOnly    bool // a lookup is found by something else than its id
-	otherUnique bool // another unique field than the key is mapped
+	bulkOnly    bool   // a lookup is found by something else than its id
+	otherUnique bool   // another unique field than the key is mapped
+	layout      string // id of the layout to create in; "" for the default
+	pollEvery   time.Duration
 }
 
 // target is one mapped field. The order of a plan's targets is the order of the
@@ -68,7 +70,7 @@ func (s *session) compile(ctx context.Context, sync connector.OutboundSync) (*pl
 	if err != nil {
 		return nil, err
 	}
-	if err := s.bind(ctx, p, fields, sync.Mapping); err != nil {
+	if err := s.bind(ctx, p, fields, sync.Mapping, sync.Answers); err != nil {
 		return nil, err
 	}
 	if err := p.checkKey(fields); err != nil {
@@ -90,17 +92,23 @@ func (p *plan) knobs(answers connector.Answers) (err error) {
 	if p.batch, err = number(answers, fieldBatchSize, defaultBatchSize, 1, crm.BulkWriteMaxRows); err != nil {
 		return err
 	}
+	if p.pollEvery, err = pollAnswer(answers); err != nil {
+		return err
+	}
 	p.workers, err = number(answers, fieldConcurrency, defaultConcurrency, 1, maxConcurrency)
 	return err
 }
 
 // bind finds the field of every mapped column and orders the columns for the
 // report: the key first, then what tells records apart best.
-func (s *session) bind(ctx context.Context, p *plan, fields []crm.Field, mapping []connector.MappedField) error {
+func (s *session) bind(ctx context.Context, p *plan, fields []crm.Field, mapping []connector.MappedField, answers connector.Answers) error {
 	if len(mapping) == 0 {
 		return configError("NOTHING_MAPPED", "mapping", "map at least one field", "no field of %s is mapped", p.module.APIName)
 	}
-	if len(mapping) > crm.BulkWriteMaxColumns {
+	if creates(p.strategy) {
+		p.layout = answers.Get(fieldLayout)
+	}
+	if len(mapping) > crm.BulkWriteMaxColumns || p.layout != "" && len(mapping) == crm.BulkWriteMaxColumns {
 		return configError("TOO_MANY_FIELDS", "mapping", "map fewer fields", "%d fields of %s are mapped; Zoho takes %d", len(mapping), p.module.APIName, crm.BulkWriteMaxColumns)
 	}
 	for _, m := range mapping {
@@ -121,6 +129,9 @@ func (s *session) bind(ctx context.Context, p *plan, fields []crm.Field, mapping
 	}
 	for i := range p.columns {
 		p.columns[i].render(zone)
+	}
+	if err := s.bindOwners(ctx, p); err != nil {
+		return err
 	}
 	slices.SortStableFunc(p.columns, func(a, b target) int { return p.rank(a) - p.rank(b) })
 	return nil
@@ -227,7 +238,7 @@ func (p *plan) checkKey(fields []crm.Field) error {
 
 // checkRequired refuses a mapping that Zoho would refuse after an upload.
 func (s *session) checkRequired(ctx context.Context, p *plan, fields []crm.Field) error {
-	required, err := s.required(ctx, p.module, fields, p.strategy)
+	required, err := s.required(ctx, p.module, fields, p.strategy, p.layout)
 	if err != nil {
 		return err
 	}
@@ -269,6 +280,9 @@ func (p *plan) mappings() []crm.BulkWriteMapping {
 	out := make([]crm.BulkWriteMapping, len(p.columns))
 	for i, t := range p.columns {
 		out[i] = crm.BulkWriteMapping{Field: t.field.APIName, Index: i, Format: t.format, FindBy: t.findBy}
+	}
+	if p.layout != "" { // last, so that the report does not echo it
+		out = append(out, crm.BulkWriteMapping{Field: layoutField, Index: -1, Default: p.layout})
 	}
 	return out
 }

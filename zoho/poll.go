@@ -25,13 +25,17 @@ const patience = 30 * time.Minute
 const pollFaults = 5
 
 // poll asks until the job has ended. Say is told before each wait; deadline is
-// the run's, zero for none.
-func (s *session) poll(ctx context.Context, deadline time.Time, ask func() (ended bool, err error), say func(until time.Time)) error {
+// the run's, zero for none. Every is the wait between two questions, zero for
+// one that grows.
+func (s *session) poll(ctx context.Context, deadline time.Time, every time.Duration, ask func() (ended bool, err error), say func(until time.Time)) error {
 	limit := s.config.now().Add(patience)
 	if !deadline.IsZero() && deadline.Before(limit) {
 		limit = deadline
 	}
-	wait, faults := s.config.firstPoll, 0
+	wait, longest, faults := s.config.firstPoll, s.config.maxPoll, 0
+	if every > 0 {
+		wait, longest = every, every
+	}
 	for {
 		until := s.config.now().Add(wait)
 		if until.After(limit) {
@@ -52,7 +56,7 @@ func (s *session) poll(ctx context.Context, deadline time.Time, ask func() (ende
 		default:
 			faults++
 		}
-		wait = min(time.Duration(float64(wait)*pollGrowth), s.config.maxPoll)
+		wait = min(time.Duration(float64(wait)*pollGrowth), longest)
 	}
 }
 
@@ -71,7 +75,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // await polls a bulk write job to its end.
 func (w *writer) await(ctx context.Context, chunk *connector.Chunk, h jobHandle) (crm.BulkWriteJob, error) {
 	var job crm.BulkWriteJob
-	err := w.session.poll(ctx, w.sync.Deadline, func() (bool, error) {
+	err := w.session.poll(ctx, w.sync.Deadline, w.plan.pollEvery, func() (bool, error) {
 		j, err := w.session.client.BulkWrite(ctx, h.JobID)
 		if err != nil {
 			return false, err

@@ -261,7 +261,7 @@ func TestARefusedQueryFallsBackToABulkRead(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, nil)
 		delete(w.connection.Secrets, keptRefreshToken)
-		w.connection.Secrets[fieldGrantCode] = []string{w.sim.NewGrantCode(strings.ReplaceAll(strings.Join(scopes(), ","), "ZohoCRM.coql.READ,", ""))}
+		w.connection.Secrets[fieldGrantCode] = []string{w.sim.NewGrantCode(strings.ReplaceAll(strings.Join(scopesFor(nil), ","), "ZohoCRM.coql.READ,", ""))}
 		if got := w.connect(); !strings.Contains(strings.Join(got.Notices, "\n"), "ZohoCRM.coql.READ") {
 			t.Errorf("notices %v", got.Notices)
 		}

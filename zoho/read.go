@@ -31,7 +31,11 @@ func (s *session) SyncInbound(ctx context.Context, sync connector.InboundSync, s
 	if err != nil {
 		return err
 	}
-	r := &streamReader{session: s, overlap: time.Duration(overlap) * time.Second, path: path}
+	every, err := pollAnswer(sync.Answers)
+	if err != nil {
+		return err
+	}
+	r := &streamReader{session: s, overlap: time.Duration(overlap) * time.Second, path: path, pollEvery: every}
 	managed := connector.ManagedInbound{Concurrency: workers, Read: r.read}
 	return managed.Run(ctx, sync, stream)
 }
@@ -41,6 +45,8 @@ type streamReader struct {
 	session *session
 	overlap time.Duration
 	path    string
+	// pollEvery is the wait between two questions about a job; 0 is adaptive.
+	pollEvery time.Duration
 }
 
 // reading is one stream being read.
@@ -370,7 +376,7 @@ func isUnfinished(err error) bool {
 
 // await polls a job to its end.
 func (g *reading) await(ctx context.Context, id string) (job crm.BulkReadJob, err error) {
-	err = g.session.poll(ctx, g.out.Sync().Deadline, func() (bool, error) {
+	err = g.session.poll(ctx, g.out.Sync().Deadline, g.pollEvery, func() (bool, error) {
 		j, err := g.session.client.BulkRead(ctx, id)
 		if err != nil {
 			return false, err

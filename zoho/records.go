@@ -33,7 +33,7 @@ func (w *writer) writeRecords(ctx context.Context, chunk *connector.Chunk, rows 
 	if err != nil {
 		return err
 	}
-	chunk.Progress(fmt.Sprintf("writing %d records to %s", len(rows), w.plan.module.APIName), connector.WaitingNone, time.Time{})
+	chunk.Progress(fmt.Sprintf("writing %d records to %s by record calls for %d credits", len(rows), w.plan.module.APIName, recordsCost(len(rows))), connector.WaitingNone, time.Time{})
 	return w.inGroups(ctx, chunk, rows, func(group []int) groupAnswer {
 		answer, records := w.objects(chunk.Records, at, group)
 		if len(records) > 0 {
@@ -41,6 +41,15 @@ func (w *writer) writeRecords(ctx context.Context, chunk *connector.Chunk, rows 
 		}
 		return answer
 	}, w.recordOutcome)
+}
+
+// recordsCost is the credits that writing rows by record calls takes.
+func recordsCost(rows int) int {
+	credits := 0
+	for ; rows > 0; rows -= crm.MaxRecordsPerWrite {
+		credits += crm.Cost(crm.OpRecordsUpsert, min(rows, crm.MaxRecordsPerWrite))
+	}
+	return credits
 }
 
 // groupAnswer is what became of a group: rows that could not be sent, and a
@@ -174,6 +183,10 @@ func (w *writer) object(batch *connector.RecordBatch, at []int, row int) (jsonte
 	if w.plan.operation() == crm.BulkUpdate && w.plan.key != idField {
 		member(idField)
 		b, _ = quotedJSON(b, batch.AppIdentifiers[row])
+	}
+	if w.plan.layout != "" {
+		member(layoutField)
+		b, _ = referenceJSON(idField, plainCell)(b, w.plan.layout)
 	}
 	for i, t := range w.plan.columns {
 		text := batch.Columns[at[i]].Texts[row]

@@ -89,6 +89,9 @@ func (g *reading) columns(rows *crm.Rows) ([]connector.Column, []cellReader, err
 	return columns, readers, nil
 }
 
+// deletedReach is how far back Zoho lists what went to the recycle bin.
+const deletedReach = 60 * 24 * time.Hour
+
 // deleted reports records deleted since the last read. Zoho lists what is in
 // the recycle bin for 60 days and what is gone for good for 120
 // (https://www.zoho.com/crm/developer/docs/api/v8/get-deleted-records.html).
@@ -105,7 +108,10 @@ func (g *reading) deleted(ctx context.Context, since time.Time) error {
 		batch = connector.Tombstones{Stream: g.module.APIName}
 		return err
 	}
-	g.out.Progress("listing deleted records of "+g.module.APIName, connector.WaitingNone, time.Time{}, g.done, 0)
+	g.say("listing deleted records of " + g.module.APIName)
+	if from := g.session.config.now().Add(-deletedReach); since.Before(from) {
+		g.say("deletions in " + g.module.APIName + " from before " + from.UTC().Format(time.DateOnly) + " may be missing: Zoho lists them for 60 days; a full refresh finds them")
+	}
 	for d, err := range g.session.client.Deleted(ctx, g.module.APIName, crm.DeletedAll, since.Add(-g.overlap)) {
 		if err != nil {
 			return translate(err, "listing the deleted records of "+g.module.APIName)

@@ -119,6 +119,9 @@ func fieldSchema(f crm.Field) schemaNode {
 		Title: f.Label, Type: []string{"string", "null"}, ZohoType: f.DataType, Lookup: f.LookupModule, Unique: f.Unique,
 		ReadOnly: !f.Creatable && !f.Updatable,
 	}
+	if computed(f) {
+		n.ReadOnly, n.Description = true, computedCaveat
+	}
 	t := typeOf(f)
 	switch t.Kind {
 	case connector.KindBool:
@@ -142,6 +145,12 @@ func fieldSchema(f crm.Field) schemaNode {
 	}
 	return n
 }
+
+// computedCaveat is what whoever reads incrementally must know.
+const computedCaveat = "Computed by Zoho. A change of the result alone does not move Modified_Time, so an incremental read does not see it; a full refresh does."
+
+// computed reports whether Zoho computes a field from others.
+func computed(f crm.Field) bool { return f.DataType == "formula" || f.DataType == "rollup_summary" }
 
 func stringSchema(n *schemaNode, f crm.Field) {
 	switch f.DataType {

@@ -2,6 +2,7 @@ package zoho
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -97,7 +98,7 @@ func (s *session) wire() error {
 
 func (s *session) clientOptions() []crm.Option {
 	opts := []crm.Option{
-		crm.WithHTTPClient(s.egress.HTTP()), crm.WithDataCenter(s.settings.dc, s.settings.env), crm.WithVersion(s.config.version),
+		crm.WithHTTPClient(s.egress.HTTP()), crm.WithDataCenter(s.settings.dc, s.settings.env), crm.WithVersion(cmp.Or(s.settings.version, s.config.version)),
 		crm.WithCallContext(callContext), crm.WithUserAgent("sluice-connector-zoho/" + Version),
 	}
 	if s.config.tempDir != "" {

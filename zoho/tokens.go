@@ -48,7 +48,7 @@ func (t *tokens) bind(s settings, client *http.Client) {
 }
 
 func oauthOf(s settings, client *http.Client) crm.OAuth {
-	return crm.OAuth{ClientID: s.clientID, ClientSecret: s.clientSecret, AccountsURL: s.accounts, Scopes: scopes(), HTTPClient: client}
+	return crm.OAuth{ClientID: s.clientID, ClientSecret: s.clientSecret, AccountsURL: s.accounts, Scopes: s.scopes, HTTPClient: client}
 }
 
 // Token returns the header value of a good token.

@@ -60,7 +60,7 @@ var standardGroups = []string{
 }
 
 // ScopesFor returns the smallest sorted set of scopes for the uses. With modules (API names) it asks for those only;
-// without, for ZohoCRM.modules.ALL whenever a use touches records. Bulk reading and writing together ask for
+// without, for ZohoCRM.modules.READ where records are only read and for ZohoCRM.modules.ALL otherwise. Bulk reading and writing together ask for
 // ZohoCRM.bulk.ALL.
 func ScopesFor(uses []Use, modules ...string) []string {
 	var out []string
@@ -86,6 +86,9 @@ func moduleScopes(needed map[right]bool, modules []string) []string {
 		return nil
 	}
 	if len(modules) == 0 {
+		if len(needed) == 1 && needed[rightRead] {
+			return []string{"ZohoCRM.modules.READ"}
+		}
 		return []string{"ZohoCRM.modules.ALL"}
 	}
 	rights := []string{"ALL"}
