@@ -109,7 +109,7 @@ type allowTransport struct {
 func (t *allowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.allowed.check(r.URL, ""); err != nil {
 		closeBody(r)
-		return nil, err
+		return nil, unsentError{err}
 	}
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {

@@ -41,7 +41,7 @@ func (t *authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	token, err := t.token(r.Context(), "")
 	if err != nil {
 		closeBody(r)
-		return nil, err
+		return nil, unsentError{err}
 	}
 	resp, err := t.next.RoundTrip(withToken(r, token))
 	if err != nil || !t.isExpired(resp) {
@@ -55,7 +55,7 @@ func (t *authTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.invalidate(r.Context(), token)
 	if token, err = t.token(r.Context(), token); err != nil {
 		closeBody(again)
-		return nil, err
+		return nil, unsentError{err}
 	}
 	return t.next.RoundTrip(withToken(again, token))
 }

@@ -48,6 +48,22 @@ func Redact(err error) error {
 	return &clean
 }
 
+// unsentError marks the failure of a request that the app did not carry out: it
+// never left, or what left was answered 429.
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() error { return e.error }
+
+// NotSent reports whether a request that failed with err certainly had no
+// effect, because it was not sent: a host that is not allowed, a wait for a
+// limit or a token that came to nothing, a connection that could not be made. A
+// call that must not be repeated may be made again after it. Of a request that
+// was repeated, being safe to repeat, it speaks of the last attempt.
+func NotSent(err error) bool {
+	var unsent unsentError
+	return errors.As(err, &unsent) || notSent(err)
+}
+
 // notSent reports whether a request certainly did not reach the app: no
 // connection was made.
 func notSent(err error) bool {

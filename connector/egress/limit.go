@@ -19,7 +19,7 @@ func (t *limitTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	pass, err := t.limits.enter(r)
 	if err != nil {
 		closeBody(r)
-		return nil, err
+		return nil, unsentError{err}
 	}
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {

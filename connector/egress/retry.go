@@ -44,6 +44,9 @@ func (t *retryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		if e := t.wait(r, resp, pause); e != nil {
 			closeBody(again)
+			if refused(resp, err) {
+				e = unsentError{e}
+			}
 			return nil, e
 		}
 		r = again
@@ -73,6 +76,11 @@ func worthRepeating(resp *http.Response, err error, safe bool) bool {
 		return safe
 	}
 	return false
+}
+
+// refused reports whether an attempt was certainly not carried out.
+func refused(resp *http.Response, err error) bool {
+	return err != nil && NotSent(err) || err == nil && resp.StatusCode == http.StatusTooManyRequests
 }
 
 // pause is the server's own delay, or one that doubles with each attempt, plus
