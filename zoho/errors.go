@@ -134,6 +134,17 @@ func translateCRM(z *crm.Error, what string) *connector.Error {
 	return out
 }
 
+// refusalOf is the outcome of a record that Zoho refused with a code, and the
+// class of its error: to be sent again where the same record may be taken later,
+// else rejected. What a code says about a whole call does not matter here: the
+// call was answered.
+func refusalOf(code string) (connector.Status, connector.Class) {
+	if info, ok := crm.Lookup(code); ok && info.Retriable {
+		return connector.StatusRetry, classes[info.Class]
+	}
+	return connector.StatusRejected, connector.ClassRejected
+}
+
 // sayCRM is the failure in Zoho's words, without the advice that Help carries.
 func sayCRM(z *crm.Error) string {
 	var b strings.Builder

@@ -217,13 +217,10 @@ func (w *writer) recordOutcome(chunk *connector.Chunk, row int, r crm.RecordResu
 		chunk.SucceedWith(row, r.ID, detail)
 		return
 	}
-	e := &connector.Error{Class: connector.ClassRejected, Code: r.Code, Message: "Zoho refused the record: " + r.Code + ": " + strings.TrimSpace(r.Message)}
+	status, class := refusalOf(r.Code)
+	e := &connector.Error{Class: class, Code: r.Code, Message: "Zoho refused the record: " + r.Code + ": " + strings.TrimSpace(r.Message)}
 	if r.Field != "" {
 		e.Fields = []connector.FieldViolation{{Field: r.Field, Description: meaningOf(r.Code)}}
-	}
-	status := connector.StatusRejected
-	if info, ok := crm.Lookup(r.Code); ok && info.Retriable {
-		status, e.Class = connector.StatusRetry, classes[info.Class]
 	}
 	chunk.Fail(row, status, e, detail)
 }

@@ -157,12 +157,8 @@ func (w *writer) outcome(chunk *connector.Chunk, row int, v verdict) {
 		chunk.SucceedWith(row, v.id, detail)
 		return
 	}
-	e := v.err()
-	if len(v.errors) == 0 && v.status == crm.RowUnprocessed {
-		chunk.Fail(row, connector.StatusRetry, e, detail)
-		return
-	}
-	chunk.Fail(row, connector.StatusRejected, e, detail)
+	status, e := v.refusal()
+	chunk.Fail(row, status, e, detail)
 }
 
 // existsAlready reports whether an insert was skipped because the unique field
@@ -179,18 +175,23 @@ func (v verdict) existsAlready(key string) bool {
 	return true
 }
 
-// err is the refusal in Zoho's codes, with the meaning of the first.
-func (v verdict) err() *connector.Error {
+// refusal is the outcome of a row that was not written, in Zoho's codes with
+// their meaning. One reason that will not pass decides.
+func (v verdict) refusal() (connector.Status, *connector.Error) {
 	if len(v.errors) == 0 {
 		code := "ROW_" + strings.ToUpper(string(v.status))
 		if v.status == crm.RowUnprocessed {
-			return &connector.Error{Class: connector.ClassTransient, Code: code, Message: "Zoho did not get to this record"}
+			return connector.StatusRetry, &connector.Error{Class: connector.ClassTransient, Code: code, Message: "Zoho did not get to this record"}
 		}
-		return &connector.Error{Class: connector.ClassRejected, Code: code, Message: "Zoho did not write this record and gave no reason"}
+		return connector.StatusRejected, &connector.Error{Class: connector.ClassRejected, Code: code, Message: "Zoho did not write this record and gave no reason"}
 	}
-	out := &connector.Error{Class: connector.ClassRejected, Code: v.errors[0].Code}
+	out := &connector.Error{Code: v.errors[0].Code}
+	status := connector.StatusRetry
 	var said []string
 	for _, e := range v.errors {
+		if s, class := refusalOf(e.Code); status == connector.StatusRetry {
+			status, out.Class = s, class
+		}
 		meaning := meaningOf(e.Code)
 		for _, c := range e.Columns {
 			out.Fields = append(out.Fields, connector.FieldViolation{Field: c, Description: meaning})
@@ -202,7 +203,7 @@ func (v verdict) err() *connector.Error {
 		said = append(said, text)
 	}
 	out.Message = "Zoho refused the record: " + strings.Join(said, "; ")
-	return out
+	return status, out
 }
 
 func meaningOf(code string) string {

@@ -78,7 +78,7 @@ func TestReportsAreMatchedToRows(t *testing.T) {
 func TestAReportsErrorsNameEveryField(t *testing.T) {
 	t.Parallel()
 	v := verdict{status: crm.RowSkipped, raw: "SKIPPED", errors: crm.ParseRowErrors("MANDATORY_NOT_FOUND-Company,Last_Name:DUPLICATE_DATA-Email"), echo: []string{"secret cell"}}
-	e := v.err()
+	_, e := v.refusal()
 	if e.Code != "MANDATORY_NOT_FOUND" || len(e.Fields) != 3 || e.Fields[2].Field != "Email" {
 		t.Errorf("%+v", e)
 	}
