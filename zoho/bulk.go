@@ -208,7 +208,7 @@ func (w *writer) submit(ctx context.Context, chunk *connector.Chunk, batch *file
 }
 
 func (w *writer) upload(ctx context.Context, chunk *connector.Chunk, batch *fileBatch) (string, error) {
-	chunk.Progress(fmt.Sprintf("uploading %d records for %s by a bulk job for %d credits", len(batch.rows), w.plan.module.APIName, crm.Cost(crm.OpBulkWriteCreate, 0)), connector.WaitingNone, time.Time{})
+	chunk.Progress(fmt.Sprintf("uploading %d records for %s by a bulk job for %d credits and more", len(batch.rows), w.plan.module.APIName, jobCost), connector.WaitingNone, time.Time{})
 	client, err := w.session.uploader(ctx)
 	if err != nil {
 		return "", err

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluiceio/sluice/connector"
+	"github.com/sluiceio/sluice/zoho/zohosim"
 )
 
 // TestARunCostsWhatWasSaid prices a run, runs it, and compares the requests that
@@ -21,7 +22,8 @@ func TestARunCostsWhatWasSaid(t *testing.T) {
 	}{
 		{100, pathAuto, pathRecords, 10},
 		{4_999, pathAuto, pathRecords, 500},
-		{5_001, pathAuto, pathBulk, 502},
+		{5_001, pathAuto, pathRecords, 501},
+		{5_021, pathAuto, pathBulk, 502},
 		{5_001, pathRecords, pathRecords, 501},
 		{26_000, pathAuto, pathMixed, 602},
 		{100, pathBulk, pathBulk, 502},
@@ -69,5 +71,25 @@ func TestPathsThatCannotBeTakenAreNotPriced(t *testing.T) {
 	paths, err = w.open().OutboundCosts(t.Context(), sync, []connector.ActionCount{{Action: connector.ActionDelete, Records: 201}})
 	if err != nil || len(paths) != 1 || paths[0].Name != pathRecords || paths[0].Units(poolCredits) != 3 {
 		t.Errorf("deletions: %+v, %v", paths, err)
+	}
+}
+
+// By Zoho's own ledger no other way would have been cheaper.
+func TestTheChosenWayIsTheCheapestByTheLedger(t *testing.T) {
+	t.Parallel()
+	for _, records := range []int{100, 4_999, 5_001, 5_100} {
+		t.Run(fmt.Sprint(records), func(t *testing.T) {
+			t.Parallel()
+			spent := map[string]int{}
+			for _, path := range []string{pathAuto, pathBulk, pathRecords} {
+				w := newWorld(t, func(c *zohosim.Config) { c.JobPolls = 1 }) // one question a job
+				out := newOut(t, batchOf(connector.ActionCreate, leadHeader, 0, leads(0, records)...))
+				w.must(syncFor(connector.StrategyUpsert, upsertAnswers(path), leadHeader), out)
+				spent[path] = w.sim.Credits().SpentEver
+			}
+			if best := min(spent[pathBulk], spent[pathRecords]); spent[pathAuto] > best {
+				t.Errorf("credits %v", spent)
+			}
+		})
 	}
 }

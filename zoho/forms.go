@@ -95,7 +95,7 @@ func expertFields(chosen []connector.Condition) []connector.Field {
 	return []connector.Field{
 		{
 			Name: fieldPath, Kind: connector.FieldRadio, Label: "Way of writing", Default: []string{pathAuto}, DependsOn: chosen,
-			Help: "A bulk job costs " + strconv.Itoa(crm.Cost(crm.OpBulkWriteCreate, 0)) + " credits whatever its size, record calls one credit for ten records.",
+			Help: "A bulk job costs " + strconv.Itoa(crm.Cost(crm.OpBulkWriteCreate, 0)) + " credits whatever its size, and a few more for its upload, report and questions about it; record calls one credit for ten records.",
 			Options: []connector.Option{
 				{Value: pathAuto, Label: "Whichever is cheaper"}, {Value: pathBulk, Label: "Always bulk jobs"}, {Value: pathRecords, Label: "Always record calls"},
 			},

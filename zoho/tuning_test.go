@@ -241,7 +241,7 @@ func TestOwnersByMail(t *testing.T) {
 
 func TestTheWayOfWritingAndItsPriceAreSaid(t *testing.T) {
 	t.Parallel()
-	for path, want := range map[string]string{pathBulk: "by a bulk job for 500 credits", pathRecords: "by record calls for 12 credits"} {
+	for path, want := range map[string]string{pathBulk: "by a bulk job for 502 credits", pathRecords: "by record calls for 12 credits"} {
 		w := newWorld(t, nil)
 		out := newOut(t, batchOf(connector.ActionCreate, leadHeader, 1, leads(1, 115)...))
 		w.must(syncFor(connector.StrategyUpsert, upsertAnswers(path), leadHeader), out)

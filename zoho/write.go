@@ -15,9 +15,9 @@ import (
 // chunks are held at most.
 const maxChunkText = 48 << 20
 
-// breakEven is the number of records from which a bulk job is cheaper than
-// record calls: 500 credits against 1 for 10 records.
-var breakEven = crm.Cost(crm.OpBulkWriteCreate, 0) * 10 / crm.Cost(crm.OpRecordsUpsert, 1)
+// jobCost is the least that a bulk job costs, whatever its size: its creation, a
+// question about it, and the report. Uploads are not on Zoho's list of costs.
+var jobCost = crm.Cost(crm.OpBulkWriteCreate, 0) + crm.Cost(crm.OpBulkWriteStatus, 0) + crm.Cost(crm.OpBulkWriteResult, 0)
 
 // writer runs one outbound sync.
 type writer struct {
@@ -76,7 +76,7 @@ func (p *plan) byRecords(rows int, idsKnown bool) bool {
 	case p.operation() == crm.BulkUpsert && p.otherUnique:
 		return false
 	}
-	return rows < breakEven
+	return recordsCost(rows) <= jobCost
 }
 
 // recordsPossible reports whether record calls can do it at all: they find
