@@ -335,3 +335,62 @@ func TestTagsComeByRecordLists(t *testing.T) {
 		t.Errorf("%d jobs", c.BulkReadJobs)
 	}
 }
+
+// Zoho keeps a deleted record in the recycle bin for 60 days, and its trace for
+// as long again.
+func TestDeletionsOfEitherKindAreTombstones(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.connect()
+	old, recent := w.insertLead("old", nil), w.insertLead("recent", nil)
+	state := readState{Version: 1, Cursor: w.sim.Now()}
+	w.sim.AdvanceClock(time.Hour)
+	w.sim.Delete("Leads", old)
+	w.sim.AdvanceClock(70 * 24 * time.Hour)
+	w.sim.Delete("Leads", recent)
+	w.sim.AdvanceClock(time.Minute)
+	in := newIn(t)
+	if d := w.read("Leads", connector.ReadIncremental, state.text(), w.sim.Now(), in); d.Error != nil {
+		t.Fatal(d.Error)
+	}
+	got := in.tombstones["Leads"]
+	slices.Sort(got)
+	if want := []string{old, recent}; !slices.Equal(got, want) {
+		t.Errorf("tombstones %v, want %v", got, want)
+	}
+}
+
+func TestNoMoreColumnsThanZohoTakes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	module := zohosim.Module{APIName: "Wide", Generated: "custom", Singular: "Wide", Plural: "Wide", Fields: []zohosim.Field{{APIName: "Name", DataType: "text", Unique: true}}}
+	header := []string{"Name"}
+	for i := range 200 {
+		header = append(header, fmt.Sprint("F", i))
+		module.Fields = append(module.Fields, zohosim.Field{APIName: header[i+1], DataType: "text"})
+	}
+	if err := w.sim.AddModule(module); err != nil {
+		t.Fatal(err)
+	}
+	s := w.open()
+	layouts, err := s.client.Layouts(t.Context(), "Wide")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		columns int
+		layout  string
+		code    string
+	}{{200, "", ""}, {201, "", "TOO_MANY_FIELDS"}, {199, layouts[0].ID, ""}, {200, layouts[0].ID, "TOO_MANY_FIELDS"}} {
+		answers := connector.Answers{fieldModule: {"Wide"}, fieldUnique: {"Name"}, fieldPath: {pathBulk}, fieldLayout: {c.layout}}
+		out := newOut(t, batchOf(connector.ActionCreate, header[:c.columns], 1, make([]string, c.columns)))
+		out.batches[0].Columns[0].Texts[0] = "x"
+		err := w.run(syncFor(connector.StrategyUpsert, answers, header[:c.columns]), out)
+		if e := connector.AsError(err); (e == nil) != (c.code == "") || e != nil && e.Code != c.code {
+			t.Errorf("%d columns, layout %q: %v", c.columns, c.layout, err)
+		}
+		if c.code == "" {
+			out.want(connector.StatusSucceeded, 1)
+		}
+	}
+}
