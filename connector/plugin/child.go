@@ -22,10 +22,11 @@ const pipeGrace = 500 * time.Millisecond
 // go-plugin's own it does not read the host's stdin, and remembers how the
 // process began and ended.
 type child struct {
-	config LaunchConfig
-	cmd    *exec.Cmd
-	stdout *firstLine
-	stderr io.ReadCloser
+	config  LaunchConfig
+	program *program
+	cmd     *exec.Cmd
+	stdout  *firstLine
+	stderr  io.ReadCloser
 
 	done chan struct{} // closed when the process has ended
 
@@ -34,8 +35,8 @@ type child struct {
 	ended   bool
 }
 
-func newChild(config LaunchConfig) *child {
-	return &child{config: config, cmd: exec.Command(config.Path, config.Args...), done: make(chan struct{})}
+func newChild(config LaunchConfig, p *program) *child {
+	return &child{config: config, program: p, cmd: exec.Command(config.Path, config.Args...), done: make(chan struct{})}
 }
 
 // prepare is called once before Start, with what go-plugin adds to the
@@ -67,6 +68,11 @@ func (c *child) Start(ctx context.Context) error {
 // thread that started it (prctl(2), PR_SET_PDEATHSIG), and threads of Go end when
 // they please.
 func (c *child) startOnThread() error {
+	path, err := c.program.executable()
+	if err != nil {
+		return err
+	}
+	c.cmd.Path = path // its name, the first argument, stays that of the program
 	c.cmd.SysProcAttr = processAttributes()
 	started := make(chan error, 1)
 	go func() { // ends with the process

@@ -2,13 +2,8 @@ package plugin
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"os/exec"
 	"slices"
 	"time"
@@ -28,7 +23,9 @@ type LaunchConfig struct {
 	// Args are its arguments. A connector needs none.
 	Args []string
 	// Checksum is the SHA-256 of the program in hex. A program with another one
-	// is not started. Empty allows any.
+	// is not started, and on Linux what is started is the file that was read, not
+	// what its path leads to a moment later (scripts excepted, which their
+	// interpreters open). Empty allows any.
 	Checksum string
 	// Env is the environment of the program, in the form of os.Environ; nothing
 	// is inherited beyond it.
@@ -52,16 +49,18 @@ type LaunchConfig struct {
 // CONNECTOR_NOT_EXECUTABLE, CHECKSUM_MISMATCH, NOT_A_CONNECTOR,
 // CONNECTOR_EXITED, START_TIMEOUT, VERSION_MISMATCH, CONNECTOR_START.
 func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
-	if err := startable(config); err != nil {
+	checked, err := openProgram(config.Path, config.Checksum)
+	if err != nil {
 		return nil, err
 	}
+	defer checked.close()
 	secure, certificate, err := hostTLS()
 	if err != nil {
 		return nil, launchError("CONNECTOR_START", "making a certificate for the connector %s: %w", config.Path, err)
 	}
 	config.Env = append(slices.Clone(config.Env), certificate)
 	words := &lastLines{next: config.Stderr}
-	child := newChild(config)
+	child := newChild(config, checked)
 	client := goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: &grpcPlugin{}},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
@@ -112,44 +111,4 @@ func dispense(c *goplugin.Client) (pb.ConnectorServiceClient, error) {
 
 func launchError(code, format string, args ...any) *connector.Error {
 	return connector.Errorf(connector.ClassConfig, code, format, args...)
-}
-
-// startable says what is wrong with a program before it is started.
-func startable(config LaunchConfig) error {
-	path := config.Path
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return launchError("CONNECTOR_NOT_FOUND", "there is no connector program %s: %w", path, err)
-	case err != nil:
-		return launchError("CONNECTOR_NOT_FOUND", "looking at the connector program %s: %w", path, err)
-	case info.IsDir():
-		return launchError("CONNECTOR_NOT_FOUND", "%s is a folder, not a connector program", path)
-	case info.Mode()&0o111 == 0:
-		return launchError("CONNECTOR_NOT_EXECUTABLE", "the connector program %s is not executable, run chmod +x on it: %w", path, fs.ErrPermission)
-	case config.Checksum == "":
-		return nil
-	}
-	return verify(path, config.Checksum)
-}
-
-// verify compares the SHA-256 of a program.
-func verify(path, checksum string) error {
-	want, err := hex.DecodeString(checksum)
-	if err != nil || len(want) != sha256.Size {
-		return launchError("CHECKSUM_MISMATCH", "the checksum for the connector program %s is not a SHA-256 in hex", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return launchError("CONNECTOR_START", "reading the connector program %s: %w", path, err)
-	}
-	defer file.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, file); err != nil {
-		return launchError("CONNECTOR_START", "reading the connector program %s: %w", path, err)
-	}
-	if got := sum.Sum(nil); hex.EncodeToString(got) != hex.EncodeToString(want) {
-		return launchError("CHECKSUM_MISMATCH", "the connector program %s is not the one that was meant: its checksum differs (SHA-256 %x instead of %x); it was not started", path, got, want)
-	}
-	return nil
 }

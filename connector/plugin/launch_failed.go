@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+
+	"github.com/sluiceio/sluice/connector"
 )
 
 // launchFailed is what is known of a launch that went wrong.
@@ -19,7 +21,10 @@ type launchFailed struct {
 // explain says what is wrong with the program, in place of go-plugin.
 func (l launchFailed) explain(err error) error {
 	path, text, hello := l.config.Path, err.Error(), l.child.firstLine()
+	var own *connector.Error
 	switch {
+	case errors.As(err, &own):
+		return own
 	case errors.Is(err, fs.ErrNotExist):
 		return launchError("CONNECTOR_START", "the program that is to interpret %s does not exist: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):

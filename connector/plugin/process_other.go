@@ -2,7 +2,16 @@
 
 package plugin
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
 // processAttributes has nothing to ask for: a connector watches its parent.
 func processAttributes() *syscall.SysProcAttr { return nil }
+
+// descriptorPath is "": there is no path that leads to an open file.
+func descriptorPath(*os.File) string { return "" }
+
+// nameProcess has nothing to do: a process is named after its program.
+func nameProcess() {}

@@ -26,6 +26,7 @@ const (
 // serveHost serves the host that launched this process, until the host ends it,
 // ctx ends (SIGTERM), or the host is gone.
 func serveHost(ctx context.Context, c connector.Connector) int {
+	nameProcess()
 	orphaned, stop := parentGone(ctx, os.Getppid)
 	defer stop()
 	secure, certificate, err := connectorTLS(os.Getenv(clientCertEnv))

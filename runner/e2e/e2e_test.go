@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -112,6 +113,7 @@ func params(dir string) testscript.Params {
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
 			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd,
+			"serve": serveCmd,
 		},
 	}
 }
@@ -349,6 +351,13 @@ func launchedIn(pid int) string {
 	parent, _, _ := strings.Cut(rest, "\n")
 	dir, _ := os.Readlink("/proc/" + parent + "/cwd")
 	return dir
+}
+
+// serveCmd serves a folder by HTTP on this machine.
+func serveCmd(ts *testscript.TestScript, _ bool, args []string) {
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(server.Close)
+	ts.Setenv("FILES_URL", server.URL)
 }
 
 // until polls a condition for half a minute.

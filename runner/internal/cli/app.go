@@ -152,7 +152,7 @@ func (a *app) with(ctx context.Context, watcher runner.Watcher, do func(*host) e
 func (a *app) withStore(s runner.Store, watcher runner.Watcher, do func(*host) error) error {
 	engine, err := runner.New(runner.Config{
 		Store: s, Watcher: watcher, Logger: a.logger(), Now: a.env.Now,
-		Launcher:  launcher{pluginhost.New(pluginhost.Config{Environ: a.env.Environ, Logger: a.logger()})},
+		Launcher:  launcher{pluginhost.New(pluginhost.Config{Environ: a.env.Environ, Logger: a.logger(), Shelf: a.shelf()})},
 		Warehouse: a.openWarehouse,
 	})
 	if err != nil {

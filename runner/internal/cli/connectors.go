@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 
 func connectorsCommand(a *app) *cobra.Command {
 	return group("connectors", "Install and look at connectors",
-		connectorsAdd(a), connectorsList(a), connectorsShow(a), connectorsRemove(a))
+		connectorsInstall(a), connectorsVerifyLock(a), connectorsAdd(a), connectorsList(a), connectorsShow(a), connectorsRemove(a))
 }
 
 func connectorsAdd(a *app) *cobra.Command {
@@ -62,24 +63,36 @@ func (a *app) addConnector(ctx context.Context, name, pin string) error {
 }
 
 func connectorsList(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Short: "List installed connectors", Args: takes(0, 0),
+	var name string
+	cmd := &cobra.Command{
+		Use: "list", Short: "List installed connectors, what they are pinned to, and whether they are intact", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			lock, _, err := a.readLock(name)
+			if err != nil {
+				return err
+			}
 			return a.with(cmd.Context(), nil, func(h *host) error {
 				refs, err := h.store.Connectors(cmd.Context())
 				if err != nil {
 					return err
 				}
-				return a.result(shapes(refs, connectorShape), func() {
+				list := shapes(refs, func(ref runner.ConnectorRef) ConnectorShape {
+					shape := connectorShape(ref)
+					shape.Program, shape.Lock = programState(ref), pinState(lock, ref)
+					return shape
+				})
+				return a.result(list, func() {
 					var rows [][]string
-					for _, ref := range refs {
-						rows = append(rows, []string{ref.ID, ref.Version, ref.Path})
+					for _, c := range list {
+						rows = append(rows, []string{c.ID, c.Version, c.SHA256[:min(12, len(c.SHA256))], c.Program, c.Lock, c.Path})
 					}
-					a.table([]string{"CONNECTOR", "VERSION", "PATH"}, rows)
+					a.table([]string{"CONNECTOR", "VERSION", "SHA256", "PROGRAM", "LOCK", "PATH"}, rows)
 				})
 			})
 		},
 	}
+	lockFlag(cmd, &name)
+	return cmd
 }
 
 func connectorsShow(a *app) *cobra.Command {
@@ -133,22 +146,47 @@ func yesNo(b bool) string {
 }
 
 func connectorsRemove(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use: "remove CONNECTOR", Short: "Forget an installed connector; the program stays", Args: takes(1, 1),
+	var name string
+	cmd := &cobra.Command{
+		Use: "remove CONNECTOR", Short: "Remove an installed connector, and its pin", Args: takes(1, 1),
+		Long: `Remove an installed connector. Its copy in the state folder goes, and its entry in
+the lock file; a program that was only added stays where it is.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			return a.with(ctx, nil, func(h *host) error {
-				if err := a.refuseUsed(ctx, h, args[0]); err != nil {
-					return err
-				}
-				if err := h.store.DeleteConnector(ctx, args[0]); err != nil {
-					return err
-				}
-				a.notice("removed connector %s", args[0])
-				return nil
-			})
+			return a.removeConnector(cmd.Context(), args[0], name)
 		},
 	}
+	lockFlag(cmd, &name)
+	return cmd
+}
+
+func (a *app) removeConnector(ctx context.Context, id, lockName string) error {
+	lock, path, err := a.readLock(lockName)
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, nil, func(h *host) error {
+		if err := a.refuseUsed(ctx, h, id); err != nil {
+			return err
+		}
+		ref, err := h.store.Connector(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := h.store.DeleteConnector(ctx, id); err != nil {
+			return err
+		}
+		if err := a.shelf().Remove(ref.Path); err != nil {
+			return fmt.Errorf("connector %s is forgotten, its program is still there: %w", id, err)
+		}
+		if _, pinned := lock.Connectors[id]; pinned {
+			delete(lock.Connectors, id)
+			if err := lock.Write(path); err != nil {
+				return fmt.Errorf("connector %s is removed, its pin is still there: %w", id, err)
+			}
+		}
+		a.notice("removed connector %s", id)
+		return nil
+	})
 }
 
 // refuseUsed refuses to remove a connector that connections need.

@@ -25,6 +25,23 @@ type ConnectorShape struct {
 	Path    string     `json:"path"`
 	SHA256  string     `json:"sha256"`
 	AddedAt *time.Time `json:"added_at,omitempty"`
+	// Program says whether the program is intact, altered, missing or
+	// unreadable; in lists only.
+	Program string `json:"program,omitempty"`
+	// Lock says whether the lock file pins the same program, another one, or
+	// none ("-"); in lists only.
+	Lock string `json:"lock,omitempty"`
+}
+
+// PinShape is a connector of a lock file.
+type PinShape struct {
+	Connector string `json:"connector"`
+	Version   string `json:"version"`
+	// SHA256 is what is pinned for this platform; absent when nothing is.
+	SHA256 string `json:"sha256,omitempty"`
+	// State is "intact" when that program is installed, and otherwise says why
+	// it is not.
+	State string `json:"state"`
 }
 
 // ManifestShape is the result of "connectors show".

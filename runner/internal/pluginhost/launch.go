@@ -3,9 +3,12 @@ package pluginhost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/connector/plugin"
@@ -27,19 +30,22 @@ type Config struct {
 	Environ []string
 	// Logger receives what connectors log; nil discards it.
 	Logger *slog.Logger
+	// Shelf has the programs that were installed, for errors to say what to do.
+	Shelf Shelf
 }
 
 // Host launches connectors.
 type Host struct {
 	environ []string
 	log     *slog.Logger
+	shelf   Shelf
 }
 
 var _ runner.Launcher = (*Host)(nil)
 
 // New returns a host.
 func New(config Config) *Host {
-	h := &Host{environ: clean(config.Environ), log: config.Logger}
+	h := &Host{environ: clean(config.Environ), log: config.Logger, shelf: config.Shelf}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -66,22 +72,28 @@ func (h *Host) Launch(ctx context.Context, ref runner.ConnectorRef) (runner.Runn
 		Path: ref.Path, Checksum: ref.SHA256, Env: h.environ, Stderr: words, Logger: h.log,
 	})
 	if err != nil {
-		return nil, helpful(err, ref)
+		return nil, h.helpful(err, ref)
 	}
 	return &running{Process: process, words: words}, nil
 }
 
-// helpful adds what to do about a program that is not, or no longer, the one
-// that was installed.
-func helpful(err error, ref runner.ConnectorRef) error {
+// helpful adds what is known of a program that is not, or no longer, the one that
+// was installed, and what to do.
+func (h *Host) helpful(err error, ref runner.ConnectorRef) error {
 	said, ok := errors.AsType[*connector.Error](err)
 	if !ok || said.Class != connector.ClassConfig {
 		return err
 	}
 	told := *said
-	told.Help = append(slices.Clone(said.Help), connector.Help{
-		Description: "when the program was moved or replaced on purpose, install it again: sluice connectors add " + ref.Path,
-	})
+	if info, err := os.Stat(ref.Path); err == nil && said.Code == "CHECKSUM_MISMATCH" && !ref.AddedAt.IsZero() {
+		told.Message += fmt.Sprintf("; it was installed at %s and changed at %s, and has %d bytes now",
+			ref.AddedAt.UTC().Format(time.RFC3339), info.ModTime().UTC().Format(time.RFC3339), info.Size())
+	}
+	advice := "when the program was moved or replaced on purpose, install it again: sluice connectors add " + ref.Path
+	if h.shelf.Holds(ref.Path) {
+		advice = "nobody but sluice changes a program there; install it anew as it is pinned: sluice connectors install"
+	}
+	told.Help = append(slices.Clone(said.Help), connector.Help{Description: advice})
 	return &told
 }
 
