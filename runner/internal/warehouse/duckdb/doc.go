@@ -29,6 +29,22 @@
 // written with the digits of a single, so that 0.1 stays 0.1. Sessions run in
 // UTC.
 //
+// # What makes it fast
+//
+// Profiles showed where the time went, and it was never where it was looked for:
+//
+//   - One thread instead of two: the slices of a run are too small for two, and
+//     the thread that waits spins. A third less CPU time.
+//   - DuckDB's own 16 MB of log before a checkpoint instead of 4 MB: a checkpoint
+//     analyses and compresses the last 122,880 rows of each table anew. Half of the
+//     CPU time of settling.
+//   - A decimal is read as 64 bits where its digits fit, and never written back to
+//     compare: 128 bits cost up to 14 µs a value. A third of an inbound run.
+//   - Finishing joins each slice with the whole record state: 100,000 records at a
+//     time keep the joins few, and the memory bounded.
+//   - A row of the outbox leaves the database as one packed text, because each value
+//     costs the driver two allocations.
+//
 // # Processes and crashes
 //
 // One process opens a file at a time. What a method reports as done is

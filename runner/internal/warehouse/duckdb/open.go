@@ -27,7 +27,10 @@ type Config struct {
 	// spilled to TempDir. Empty means 256 MB, doubled up to 1024 MB by
 	// transactions that cannot do with less.
 	MemoryLimit string
-	// Threads is the number of threads DuckDB uses; 0 means 2.
+	// Threads is the number of threads DuckDB uses; 0 means 1, because a run
+	// leaves the other processors to the connector, and because a thread that
+	// waits for the rest of a statement spins: two take a third more CPU time
+	// for the slices that a run is made of.
 	Threads int
 	// TempDir is where DuckDB spills; empty means beside the file.
 	TempDir string
@@ -112,15 +115,14 @@ func (w *Warehouse) prepare(ctx context.Context, config Config) error {
 		memory = memorySetting(firstMemory)
 	}
 	if threads <= 0 {
-		threads = 2
+		threads = 1
 	}
 	settings := []string{
 		memory,
 		fmt.Sprintf("SET GLOBAL threads = %d", threads),
 		"SET GLOBAL autoinstall_known_extensions = false",
-		// Small checkpoints and early returns of memory keep the peak of a long
-		// run near that of a short one.
-		"SET GLOBAL wal_autocheckpoint = '4MB'",
+		// Early returns of memory keep the peak of a long run near that of a
+		// short one.
 		"SET GLOBAL allocator_flush_threshold = '8MB'",
 	}
 	if config.TempDir != "" {

@@ -183,8 +183,9 @@ func (w *Warehouse) Counts(ctx context.Context, syncID, runID string) (map[conne
 }
 
 // finishSlice is the number of records whose outcomes are moved at a time, so
-// that the memory of the sorts and joins does not grow with the run.
-const finishSlice = 25_000
+// that the memory of the sorts and joins does not grow with the run. Each slice is
+// joined with the whole record state, so that small ones make long runs slow.
+const finishSlice = 100_000
 
 // Finish implements [runner.OutboundWarehouse].
 func (w *Warehouse) Finish(ctx context.Context, syncID, runID string, at time.Time) error {
