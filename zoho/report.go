@@ -45,7 +45,11 @@ func damaged(err error) bool {
 }
 
 func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, rows int) ([]verdict, error) {
-	r, err := w.session.client.OpenBulkWriteReport(ctx, job)
+	client, err := w.session.uploader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := client.OpenBulkWriteReport(ctx, job)
 	if err != nil {
 		return nil, err
 	}

@@ -65,7 +65,11 @@ func (c *Client) download(ctx context.Context, op Op, target string) (*archive, 
 	if err != nil {
 		return nil, &Error{Op: op, Path: pathOf(base), Code: CodeBadAnswer, Message: "the download URL is not a URL", CreditsRemaining: -1, NotSent: true}
 	}
-	resp, err := c.send(ctx, request{call: newCall(op, "", 0, true), method: http.MethodGet, url: base, query: values})
+	r := request{call: newCall(op, "", 0, true), method: http.MethodGet, url: base, query: values}
+	if op == OpBulkWriteResult && c.set.orgID != "" { // whether the download hosts want it, as the upload hosts do, is not documented
+		r.header = http.Header{"Feature": {"bulk-write"}, "X-Crm-Org": {c.set.orgID}}
+	}
+	resp, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}

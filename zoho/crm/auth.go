@@ -240,7 +240,11 @@ func ServerInfo(ctx context.Context, client *http.Client, accountsURL string) (m
 	var answer struct {
 		Locations map[string]flexString `json:"locations"`
 	}
-	if status/100 != 2 || json.Unmarshal(body, &answer) != nil || len(answer.Locations) == 0 {
+	bad := json.Unmarshal(body, &answer) != nil
+	if !bad && len(answer.Locations) == 0 { // the shape is not documented: perhaps the locations alone
+		bad = json.Unmarshal(body, &answer.Locations) != nil
+	}
+	if status/100 != 2 || bad || len(answer.Locations) == 0 {
 		e := errorFromBody(OpServerInfo, "/oauth/serverinfo", status, header, body)
 		if status/100 == 2 {
 			e.Code, e.Err = CodeBadAnswer, fmt.Errorf("the answer lists no locations")

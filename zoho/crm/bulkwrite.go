@@ -82,7 +82,7 @@ func (j BulkWriteJob) Err() error {
 	if j.State != JobFailed {
 		return nil
 	}
-	e := &Error{Op: OpBulkWriteStatus, Code: codeByStatus, Message: "the job failed", CreditsRemaining: -1, HTTPStatus: http.StatusOK}
+	e := &Error{Op: OpBulkWriteStatus, Code: CodeJobFailed, Message: "the job failed", CreditsRemaining: -1, HTTPStatus: http.StatusOK}
 	for _, r := range j.Resources {
 		if r.Code != "" && r.Code != "SUCCESS" && r.Code != "ADDED" {
 			e.Code, e.Message = r.Code, firstOf(r.Message, "the job failed")

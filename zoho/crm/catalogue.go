@@ -47,6 +47,7 @@ var ownCodes = []CodeInfo{
 	row(CodeResultCount, ClassInternal, "the number of results differs from the number of records sent; the records must be looked up before anything is sent again"),
 	row(CodeInvalidArgument, ClassInternal, "the call was refused before it was sent"),
 	row(CodeDownloadLimit, ClassTooLarge, "the file is larger than the bound; raise it with WithMaxDownload or read fewer fields"),
+	later(CodeJobFailed, ClassTransient, 30*time.Second, "Zoho does not say why the job failed; its records may or may not have been written"),
 	later(CodeBadArchive, ClassTransient, 5*time.Second, "the result file is damaged or not what Zoho documents; download it again, then create the job again"),
 	row(CodeUntrustedHost, ClassConfig, "allow the host with WithDownloadHosts if it belongs to Zoho"),
 	row(CodeJobNotComplete, ClassInternal, "ask for the result only when the job's state is completed"),

@@ -69,6 +69,7 @@ const (
 	CodeResultCount     = "CLIENT_RESULT_COUNT"     // fewer or more results than records
 	CodeInvalidArgument = "CLIENT_INVALID_ARGUMENT" // refused before sending
 	CodeDownloadLimit   = "CLIENT_DOWNLOAD_LIMIT"   // a download exceeded its bound
+	CodeJobFailed       = "CLIENT_JOB_FAILED"       // a job failed and Zoho does not say why
 	CodeBadArchive      = "CLIENT_BAD_ARCHIVE"      // a result file is damaged or hostile
 	CodeUntrustedHost   = "CLIENT_UNTRUSTED_HOST"   // Zoho named a host that must not see the token
 	CodeJobNotComplete  = "CLIENT_JOB_NOT_COMPLETE" // a result was asked of a job that has none

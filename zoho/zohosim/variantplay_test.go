@@ -88,7 +88,9 @@ func TestDownloadAndUploadVariants(t *testing.T) {
 	w.token = w.sim.NewAccessToken("")
 	w.want(410, "GET", url, "", "X-CRM-ORG", w.sim.OrgID())
 
-	w = start(t, func(c *Config) { c.Variants = Variants{UploadHost: "content.example", DownloadBase: "https://files.example"} })
+	w = start(t, func(c *Config) {
+		c.Variants = Variants{UploadHost: "content.example", DownloadBase: "https://files.example"}
+	})
 	req := w.uploadRequest(zipped(t, "data.csv", "Account_Name\nx\n"))
 	if a, err := w.send(req); err != nil || a.status != 404 {
 		t.Errorf("upload at another host: %v %+v", err, a)
@@ -153,7 +155,9 @@ func TestJobLimitsEditionsAndKeys(t *testing.T) {
 	if a := create(w, 400); a.at("code") != "FEATURE_NOT_ENABLED" {
 		t.Errorf("%s", a.body)
 	}
-	w = start(t, func(c *Config) { c.Variants = Variants{FindByIDOnly: true, PaidType: "Vertical Suite", BareServerInfo: true} })
+	w = start(t, func(c *Config) {
+		c.Variants = Variants{FindByIDOnly: true, PaidType: "Vertical Suite", BareServerInfo: true}
+	})
 	id := w.upload("data.csv", "External_Key,Account_Name\na,A\n")
 	resource := `{"operation":"upsert","resource":[{"type":"data","module":{"api_name":"Accounts"},"file_id":"` + id + `","find_by":%q}]}`
 	if a := w.want(400, "POST", "/crm/bulk/v8/write", fmt.Sprintf(resource, "External_Key")); a.at("code") != "INVALID_DATA" {
