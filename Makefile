@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ kill-test: ## kill processes at random moments of runs; no record may be lost or
 
 sdk-check: ## Zoho's own Node and Python SDKs, and fuzzed requests, against the simulator
 	sh zoho/zohosim/sdkcheck/run.sh
+
+hosts-check: build ## hosts in Python, TypeScript and Java, and a connector in Python; skips what has no toolchain
+	sh connector/examples/hosts/check.sh
 
 BENCH := ./runner/e2e/bench
 # How often bench-starts starts the connector.

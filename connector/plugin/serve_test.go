@@ -3,13 +3,18 @@ package plugin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluiceio/sluice/connector"
 )
@@ -72,6 +77,69 @@ func TestAServedConnectorWantsItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = p.Close()
+}
+
+// identity writes a certificate for localhost and its key to files, and returns
+// what trusts it.
+func identity(t *testing.T) (certFile, keyFile string, trust *tls.Config) {
+	t.Helper()
+	own, err := launchCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	certFile, keyFile = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: own.Certificate[0]})
+	err1 := os.WriteFile(certFile, certPEM, 0o600)
+	err2 := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(certPEM)
+	return certFile, keyFile, &tls.Config{RootCAs: roots, ServerName: serverName}
+}
+
+func TestWithTLSAndATokenAConnectorIsServedBeyondLoopback(t *testing.T) {
+	cert, key, trust := identity(t)
+	tokenFile := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(tokenFile, []byte("open-sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address, stop := served(t, "--listen", ":0", "--tls-cert", cert, "--tls-key", key, "--token-file", tokenFile)
+	defer stop()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := net.JoinHostPort("127.0.0.1", port)
+	p, err := Dial(t.Context(), here, DialConfig{TLS: trust, Token: "open-sesame"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	o := newOutbox(3, 10)
+	if err := open(t, p, "").(connector.Outbound).SyncOutbound(t.Context(), outboundSync(), o); err != nil || len(o.settled) != 30 {
+		t.Errorf("settled %d records: %v", len(o.settled), err)
+	}
+	_, err = Dial(t.Context(), here, DialConfig{TLS: trust, Token: "open-sesam"})
+	wantError(t, err, connector.ClassAuth, "TOKEN")
+	for name, config := range map[string]DialConfig{
+		"in the clear":            {Token: "open-sesame"},
+		"trusting somebody else":  {TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: serverName}, Token: "open-sesame"},
+		"expecting somebody else": {TLS: &tls.Config{RootCAs: trust.RootCAs, ServerName: "example.com"}, Token: "open-sesame"},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if q, err := Dial(ctx, here, config); err == nil {
+			_ = q.Close()
+			t.Errorf("%s, a host reached it", name)
+		}
+		cancel()
+	}
 }
 
 func TestSecretsDoNotTravelInTheClear(t *testing.T) {

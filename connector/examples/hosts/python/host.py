@@ -117,7 +117,8 @@ async def write(service, connection, sync, schema, batches, journal, stop_at=Non
     call, sent, stopping, ended = service.SyncOutbound(), set(), None, False
 
     async def send(**message):
-        await call.write(outbound_pb2.SyncOutboundRequest(**message))
+        with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended; read says how
+            await call.write(outbound_pb2.SyncOutboundRequest(**message))
 
     async def feed(count):
         """Sends as many batches as were asked for; those of tickets come first."""
@@ -175,7 +176,9 @@ async def write(service, connection, sync, schema, batches, journal, stop_at=Non
                     raise RuntimeError("the connector asks for budget, though this host keeps no ledger")
         result.code = await call.code()
     except (grpc.aio.AioRpcError, asyncio.CancelledError):
-        result.code = await call.code()  # the call's, or that this host cancelled it
+        if asyncio.current_task().cancelling():
+            raise  # not the call was cancelled, but the work it is for
+        result.code = await call.code()
     finally:
         call.cancel()
         if stopping:

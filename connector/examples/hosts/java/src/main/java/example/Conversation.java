@@ -23,6 +23,7 @@ abstract class Conversation<Q, R> implements ClientResponseObserver<Q, R> {
     protected final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
     private final CompletableFuture<Status> ended = new CompletableFuture<>();
     private ScheduledFuture<?> silence;
+    private volatile boolean cancelled;
 
     /** Handles one message; what it throws ends the call. */
     abstract void handle(R message) throws Exception;
@@ -46,7 +47,16 @@ abstract class Conversation<Q, R> implements ClientResponseObserver<Q, R> {
         call.request(1);
     }
 
+    /** Cancels the call, which then ends with that status. */
+    protected void cancel(String why) {
+        cancelled = true;
+        call.cancel(why, null);
+    }
+
     private void fail(Exception cause) {
+        if (cancelled) {
+            return; // it was sending; the end is on its way
+        }
         ended.completeExceptionally(cause);
         call.cancel("the host ends the call", cause);
     }

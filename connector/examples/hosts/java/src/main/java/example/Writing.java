@@ -161,7 +161,7 @@ final class Writing extends Conversation<SyncOutboundRequest, SyncOutboundRespon
         stopping = true;
         var deadline = Timestamps.fromMillis(System.currentTimeMillis() + patience.toMillis());
         send(SyncOutboundRequest.newBuilder().setStop(Stop.newBuilder().setMode(StopMode.STOP_MODE_NOW).setDeadline(deadline)));
-        clock.schedule(() -> call.cancel("the connector did not stop in time", null), patience.toMillis(), TimeUnit.MILLISECONDS);
+        clock.schedule(() -> cancel("the connector did not stop in time"), patience.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void send(SyncOutboundRequest.Builder message) {
