@@ -17,6 +17,8 @@ type Config struct {
 	Warehouse func(ctx context.Context) (Warehouse, error)
 	// Launcher starts connectors. Required.
 	Launcher Launcher
+	// Templates reads the templates of syncs; nil for a host that renders none.
+	Templates Templates
 	// Watcher receives events; nil for none.
 	Watcher Watcher
 	// Logger defaults to one that discards.
@@ -31,6 +33,7 @@ type Engine struct {
 	store     Store
 	warehouse func(ctx context.Context) (Warehouse, error)
 	launcher  Launcher
+	templates Templates
 	watcher   Watcher
 	log       *slog.Logger
 	now       func() time.Time
@@ -49,7 +52,7 @@ func New(config Config) (*Engine, error) {
 	}
 	e := &Engine{
 		store: config.Store, warehouse: config.Warehouse, launcher: config.Launcher,
-		watcher: config.Watcher, log: config.Logger, now: config.Now,
+		templates: config.Templates, watcher: config.Watcher, log: config.Logger, now: config.Now,
 		running: map[string]bool{},
 	}
 	if e.warehouse == nil {

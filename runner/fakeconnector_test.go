@@ -184,7 +184,7 @@ func newRig(t *testing.T, records int) *rig {
 func (r *rig) restart(t *testing.T) {
 	t.Helper()
 	engine, err := New(Config{
-		Store: r.store, Launcher: r.script, Watcher: r.events,
+		Store: r.store, Launcher: r.script, Watcher: r.events, Templates: fakeTemplates{},
 		Warehouse: func(context.Context) (Warehouse, error) { return r.warehouse, nil },
 	})
 	if err != nil {

@@ -23,9 +23,11 @@ type fakeWarehouse struct {
 	// state is the record state: the outcome that was last moved into it.
 	state  map[string]connector.Status
 	outbox map[string][]outboxRow // by run; dropped by Finish
-	log    map[string]map[int64]RecordOutcome
-	closed map[string]bool
-	plan   error // refuses to plan
+	// template is what the outbox of a run was made for.
+	template map[string]string
+	log      map[string]map[int64]RecordOutcome
+	closed   map[string]bool
+	plan     error // refuses to plan
 	// hidden delays Settle, for tests of grouping.
 	settles int
 
@@ -43,7 +45,7 @@ var _ Warehouse = (*fakeWarehouse)(nil)
 
 func newFakeWarehouse(m *machine, records int) *fakeWarehouse {
 	w := &fakeWarehouse{
-		machine: m, batchRows: 7, state: map[string]connector.Status{}, outbox: map[string][]outboxRow{},
+		machine: m, batchRows: 7, state: map[string]connector.Status{}, outbox: map[string][]outboxRow{}, template: map[string]string{},
 		log: map[string]map[int64]RecordOutcome{}, closed: map[string]bool{},
 		cursors: map[string]string{}, tables: map[string]*fakeTable{}, broken: map[string]error{},
 	}
@@ -109,10 +111,13 @@ func (w *fakeWarehouse) Plan(ctx context.Context, plan OutboundPlan) (PlanReport
 		if !ok {
 			rows = w.due(plan)
 		}
+		if !ok {
+			w.template[plan.RunID] = plan.Template
+		}
 		if plan.RunID != "" && !ok {
 			w.outbox[plan.RunID], w.log[plan.RunID] = rows, map[int64]RecordOutcome{}
 		}
-		report = PlanReport{Schema: fakeSchema, SourceRows: int64(len(w.source)), Records: int64(len(rows)), Samples: samples(rows, plan.Samples)}
+		report = PlanReport{Schema: fakeSchema, Template: w.template[plan.RunID], SourceRows: int64(len(w.source)), Records: int64(len(rows)), Samples: samples(rows, plan.Samples)}
 		report.Actions = []ActionCount{{Action: connector.ActionCreate, Reason: ReasonNew, Count: report.Records}}
 	})
 	return report, errors.Join(err, refused)

@@ -19,6 +19,7 @@ type outboundRun struct {
 	buffer  outcomeBuffer
 	report  PlanReport
 	request connector.OutboundSync
+	texts   *texts
 
 	books sync.Mutex
 	// retrying are the records whose outcome so far is RETRY.
@@ -59,7 +60,11 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 	defer r.timed("plan")()
 	ctx, cancel := r.untilStopped()
 	defer cancel()
-	report, err := r.warehouse.Plan(ctx, outboundPlan(r.sync, r.run.ID, strategy, r.manifest.Rendering, options, r.engine.now()))
+	plan, err := r.engine.withTemplate(ctx, r.handle.session, r.sync, outboundPlan(r.sync, r.run.ID, strategy, r.manifest.Rendering, options, r.engine.now()))
+	if err != nil {
+		return r.refuse(fmt.Errorf("planning sync %s: %w", r.sync.Name, err))
+	}
+	report, err := r.warehouse.Plan(ctx, plan)
 	if stopped := r.stop.why(); err != nil && stopped != nil {
 		// Whether the outbox was filled is for the next run to find out.
 		return fmt.Errorf("planning sync %s: %w", r.sync.Name, stopped)
@@ -78,9 +83,16 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 		return err
 	}
 	r.show(Event{Plan: &report})
+	schema := report.Schema
+	if r.texts, err = r.engine.textsFor(ctx, r.handle.session, r.sync, report); err != nil {
+		return fmt.Errorf("planning sync %s: %w", r.sync.Name, err)
+	}
+	if r.texts != nil {
+		schema = r.texts.schema
+	}
 	r.request = connector.OutboundSync{
 		SyncID: r.sync.Name, RunID: r.run.ID, Strategy: strategy, Answers: r.sync.Outbound.Answers,
-		Mapping: mappedFields(report.Schema), Deadline: r.run.Deadline,
+		Mapping: mappedFields(schema), Deadline: r.run.Deadline,
 		KeepsTickets: true, KeepsLedger: true, Records: report.Records,
 	}
 	return nil
@@ -160,7 +172,7 @@ func (r *outboundRun) fetch(ctx context.Context, open []connector.Ticket, batche
 }
 
 func (r *outboundRun) fetchSelection(ctx context.Context, selection OutboxSelection, batches chan<- fetched) bool {
-	for batch, err := range r.warehouse.Records(ctx, r.sync.Name, r.run.ID, selection) {
+	for batch, err := range r.rendered(ctx, r.warehouse.Records(ctx, r.sync.Name, r.run.ID, selection)) {
 		if ctx.Err() != nil {
 			return false
 		}

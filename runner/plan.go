@@ -24,8 +24,8 @@ type PlanOptions struct {
 type Plan struct {
 	// Report is what the warehouse found.
 	Report PlanReport
-	// Findings are what the connector would refuse among the samples; empty
-	// also when the connector does not validate.
+	// Findings are what would be refused among the samples, before the app is
+	// asked; the connector's part is empty also when it does not validate.
 	Findings []Finding
 	// Validated says whether the connector looked at the samples.
 	Validated bool
@@ -40,7 +40,8 @@ type Plan struct {
 	Left []PoolLeft
 }
 
-// Finding is a sample the connector would not send.
+// Finding is a sample that would not be sent: the template cannot be rendered
+// for it, or the connector would not take it.
 type Finding struct {
 	Identifier string
 	Action     connector.Action
@@ -98,13 +99,20 @@ func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection 
 	if err != nil {
 		return plan, err
 	}
-	if plan.Report, err = e.preview(ctx, sync, strategy, manifest.Rendering, options); err != nil {
+	if plan.Report, err = e.preview(ctx, h.session, sync, strategy, manifest.Rendering, options); err != nil {
 		return plan, fmt.Errorf("planning sync %s: %w", sync.Name, err)
 	}
+	texts, err := e.textsFor(ctx, h.session, sync, plan.Report)
+	if err != nil {
+		return plan, fmt.Errorf("planning sync %s: %w", sync.Name, err)
+	}
+	plan.Report, plan.Findings = texts.sampled(ctx, plan.Report)
 	if slices.Contains(manifest.Features, connector.FeatureValidateRecords) {
-		if plan.Findings, plan.Validated, err = findings(ctx, h.session, sync, strategy, plan.Report); err != nil {
+		found, validated, err := findings(ctx, h.session, sync, strategy, plan.Report)
+		if err != nil {
 			return plan, fmt.Errorf("validating samples of sync %s: %w", sync.Name, withLastWords(err, h.running))
 		}
+		plan.Findings, plan.Validated = append(plan.Findings, found...), validated
 	}
 	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
 	if plan.Left, err = e.left(ctx, connection.Name, limits); err != nil {
@@ -152,12 +160,15 @@ func paths(ctx context.Context, session connector.Session, sync Sync, strategy c
 }
 
 // preview opens the warehouse for a plan that writes nothing.
-func (e *Engine) preview(ctx context.Context, sync Sync, strategy connector.Strategy, rendering connector.Rendering, options PlanOptions) (PlanReport, error) {
+func (e *Engine) preview(ctx context.Context, session connector.Session, sync Sync, strategy connector.Strategy, rendering connector.Rendering, options PlanOptions) (PlanReport, error) {
+	outbox, err := e.withTemplate(ctx, session, sync, outboundPlan(sync, "", strategy, rendering, RunOptions{Limit: options.Limit, Resync: options.Resync}, e.now()))
+	if err != nil {
+		return PlanReport{}, err
+	}
 	warehouse, err := e.warehouse(ctx)
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("opening the warehouse: %w", err)
 	}
-	outbox := outboundPlan(sync, "", strategy, rendering, RunOptions{Limit: options.Limit, Resync: options.Resync}, e.now())
 	if outbox.Samples = options.Samples; options.Samples == 0 {
 		outbox.Samples = defaultSamples
 	}

@@ -84,7 +84,10 @@ type OutboundSpec struct {
 	// Strategy is the name of one of the connector's strategies.
 	Strategy string
 	Answers  connector.Answers
+	// Mappings fill the app's fields, one by one; or Template is rendered for
+	// each record, for connectors that take one text.
 	Mappings []Mapping
+	Template string
 	Retry    RetryPolicy
 }
 

@@ -28,7 +28,7 @@ func (e *Engine) ValidateSync(ctx context.Context, sync Sync) error {
 	if err != nil {
 		return err
 	}
-	v := &validation{ctx: ctx, handle: h, sync: sync}
+	v := &validation{ctx: ctx, handle: h, sync: sync, parse: e.parseTemplate}
 	if sync.Outbound != nil {
 		err = v.outbound()
 	} else {
@@ -52,6 +52,7 @@ type validation struct {
 	ctx     context.Context
 	handle  *handle
 	sync    Sync
+	parse   func(string) (Template, error)
 	request connector.OptionsRequest
 	found   []connector.FieldViolation
 }
@@ -80,6 +81,10 @@ func (v *validation) outbound() error {
 	}
 	if v.found != nil {
 		return nil // the mapping depends on the answers
+	}
+	if spec.Template != "" {
+		v.template(form.Mapper, spec)
+		return nil
 	}
 	return v.mapping(form.Mapper, spec.Mappings)
 }
@@ -205,7 +210,7 @@ func (v *validation) mapping(mapper *connector.Mapper, mappings []Mapping) error
 		}
 	}
 	if mapper == nil || mapper.Fields == nil {
-		return v.template(mapper, mappings)
+		return v.text(mapper, mappings)
 	}
 	options, err := v.options(mapper.Fields.OptionSource)
 	if err != nil {
@@ -229,11 +234,26 @@ func (v *validation) mapping(mapper *connector.Mapper, mappings []Mapping) error
 	return nil
 }
 
-func (v *validation) template(mapper *connector.Mapper, mappings []Mapping) error {
-	if mapper != nil && mapper.Template != nil && (len(mappings) != 1 || mappings[0].Field != "text") {
-		v.violation("mappings", `the connector takes one text per record: map the field "text" alone`)
+// text checks the mapping of a text that SQL makes, in place of a template.
+func (v *validation) text(mapper *connector.Mapper, mappings []Mapping) error {
+	if mapper != nil && mapper.Template != nil && (len(mappings) != 1 || mappings[0].Field != textField) {
+		v.violation("mappings", "the connector takes one text per record: give a template, or map the field %q alone", textField)
 	}
 	return nil
+}
+
+// template checks what can be said of a template without the source.
+func (v *validation) template(mapper *connector.Mapper, spec *OutboundSpec) {
+	if len(spec.Mappings) > 0 {
+		v.violation("template", "a sync has either a template or mappings")
+	}
+	if mapper == nil || mapper.Template == nil {
+		v.violation("template", "the connector takes fields, not a text: map them")
+		return
+	}
+	if _, err := v.parse(spec.Template); err != nil {
+		v.found = append(v.found, connector.AsError(err).Fields...)
+	}
 }
 
 // streams checks that streams exist and can be read and kept as asked.

@@ -68,8 +68,12 @@ type OutboundPlan struct {
 	// Identifier is the source column that identifies a record.
 	Identifier string
 	Mappings   []Mapping
-	Strategy   connector.Strategy
-	Rendering  connector.Rendering
+	// Template is the text that the host renders from the mapped columns, empty
+	// where there is none. The warehouse keeps it with the outbox, and takes a
+	// change of it for a change of every record.
+	Template  string
+	Strategy  connector.Strategy
+	Rendering connector.Rendering
 	// Limit bounds the number of records of the outbox; 0 for all.
 	Limit int64
 	// Retry says which unsettled records of earlier runs are due.
@@ -96,6 +100,8 @@ type RetryPolicy struct {
 type PlanReport struct {
 	// Schema describes the outbox's columns, in mapping order.
 	Schema *connector.Schema
+	// Template is the plan's.
+	Template string `json:",omitempty"`
 	// SourceRows counts the rows of the source.
 	SourceRows int64
 	// Actions counts the records to be sent by action and reason.

@@ -22,6 +22,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/sluiceio/sluice/connector/examples/slack"
+	"github.com/sluiceio/sluice/connector/examples/slack/slackfake"
 	"github.com/sluiceio/sluice/connector/plugin"
 	"github.com/sluiceio/sluice/runner/internal/cli"
 	"github.com/sluiceio/sluice/zoho"
@@ -30,9 +32,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sluice":                sluice,
-		"sluice-connector-zoho": func() { os.Exit(plugin.Main(zoho.New(zoho.WithPolling(20*time.Millisecond, 200*time.Millisecond)))) },
-		"sluice-connector-dies": func() { os.Exit(7) },
+		"sluice":                 sluice,
+		"sluice-connector-zoho":  func() { os.Exit(plugin.Main(zoho.New(zoho.WithPolling(20*time.Millisecond, 200*time.Millisecond)))) },
+		"sluice-connector-slack": func() { os.Exit(plugin.Main(slack.New())) },
+		"sluice-connector-dies":  func() { os.Exit(7) },
 	})
 }
 
@@ -113,13 +116,16 @@ func params(dir string) testscript.Params {
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
 			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd,
-			"serve": serveCmd,
+			"serve": serveCmd, "slack": slackCmd, "posted": postedCmd,
 		},
 	}
 }
 
 // stage is what one script works with.
-type stage struct{ sim *zohosim.Sim }
+type stage struct {
+	sim   *zohosim.Sim
+	slack *slackfake.Fake
+}
 
 type stageKey struct{}
 

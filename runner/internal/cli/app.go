@@ -12,6 +12,7 @@ import (
 	"github.com/sluiceio/sluice/runner"
 	"github.com/sluiceio/sluice/runner/internal/pluginhost"
 	"github.com/sluiceio/sluice/runner/internal/store"
+	"github.com/sluiceio/sluice/runner/internal/template"
 	"github.com/sluiceio/sluice/runner/internal/warehouse/duckdb"
 )
 
@@ -151,7 +152,7 @@ func (a *app) with(ctx context.Context, watcher runner.Watcher, do func(*host) e
 
 func (a *app) withStore(s runner.Store, watcher runner.Watcher, do func(*host) error) error {
 	engine, err := runner.New(runner.Config{
-		Store: s, Watcher: watcher, Logger: a.logger(), Now: a.env.Now,
+		Store: s, Templates: template.New(), Watcher: watcher, Logger: a.logger(), Now: a.env.Now,
 		Launcher:  launcher{pluginhost.New(pluginhost.Config{Environ: a.env.Environ, Logger: a.logger(), Shelf: a.shelf()})},
 		Warehouse: a.openWarehouse,
 	})

@@ -60,8 +60,14 @@ func (p *progress) Watch(event runner.Event) {
 	case event.Progress != nil:
 		p.progress(event.Time, *event.Progress)
 	case event.Ticket != nil:
-		changed := p.tickets[event.Ticket.ID] != event.Ticket.State
+		// What the app is busy with is worth a line; a connector that journals
+		// each record alone would fill the screen with the other steps.
+		submitted := event.Ticket.State == connector.TicketSubmitted
+		changed := submitted && p.tickets[event.Ticket.ID] != event.Ticket.State
 		p.tickets[event.Ticket.ID] = event.Ticket.State
+		if event.Ticket.State == connector.TicketDone {
+			delete(p.tickets, event.Ticket.ID)
+		}
 		p.line(event.Time, changed, "work %s is %s", event.Ticket.ID, event.Ticket.State)
 	case event.Stream != nil:
 		p.stream(event.Time, *event.Stream)

@@ -240,7 +240,7 @@ type SampleShape struct {
 	Values     map[string]string `json:"values"`
 }
 
-// FindingShape is a sample the connector would not send.
+// FindingShape is a sample that would not be sent.
 type FindingShape struct {
 	Identifier string           `json:"identifier"`
 	Action     connector.Action `json:"action"`
@@ -277,6 +277,16 @@ type CostShape struct {
 type FormShape struct {
 	Fields       []QuestionShape `json:"fields"`
 	MapperFields []OptionShape   `json:"mapper_fields,omitempty"`
+	// Template is set where one text is rendered for each record.
+	Template *TemplateShape `json:"template,omitempty"`
+}
+
+// TemplateShape is what is said of a template.
+type TemplateShape struct {
+	Label string `json:"label,omitempty"`
+	Help  string `json:"help,omitempty"`
+	// MaxLength is in characters; 0 is no bound.
+	MaxLength int `json:"max_length,omitempty"`
 }
 
 // QuestionShape is one field of a form.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type createSync struct {
 	table, query, file, identifier string
 	strategy                       string
 	answers, maps, expressions     []string
+	template                       string
 	autoMap, replace               bool
 	streams, tables                []string
 	attempts                       int
@@ -37,6 +39,13 @@ func syncsCreate(a *app) *cobra.Command {
   sluice syncs create companies --connection crm --source-table companies \
     --identifier id --strategy Upsert --set module=Accounts \
     --map Account_Name=name --map-sql "Website='https://' || domain"
+
+A connector that takes one text per record, such as a message, is given a
+template in Liquid, in which the columns of the source stand for their values:
+
+  sluice syncs create welcome --connection chat --source-table customers \
+    --identifier id --strategy Send --set channel=C0SALES \
+    --template "{{ name }} of {{ country }} is a customer now"
 
 Inbound, from the app to the warehouse:
 
@@ -59,6 +68,7 @@ What can be answered and mapped is shown by: sluice syncs form`,
 	f.StringArrayVar(&c.answers, "set", nil, "answer NAME=VALUE of the form; may be repeated")
 	f.StringArrayVar(&c.maps, "map", nil, "fill an app field from a column, FIELD=COLUMN; may be repeated")
 	f.StringArrayVar(&c.expressions, "map-sql", nil, "fill an app field from a SQL expression, FIELD=EXPRESSION; may be repeated")
+	f.StringVar(&c.template, "template", "", "render a text for each record, for connectors that take one; @FILE reads it from a file")
 	f.BoolVar(&c.autoMap, "auto-map", false, "map columns to app fields of the same name, ignoring case and punctuation")
 	f.StringArrayVar(&c.streams, "stream", nil, "read a stream, NAME[:full_refresh|incremental][:merge|append]; may be repeated")
 	f.StringArrayVar(&c.tables, "table", nil, "fill this table from a stream, STREAM=TABLE; may be repeated")
@@ -170,13 +180,40 @@ func (c *createSync) outbound(ctx context.Context, h *host, connection string, a
 		}
 		spec.Mappings = append(spec.Mappings, runner.Mapping{Field: field, Expression: expression})
 	}
+	template, err := c.readTemplate()
+	if err != nil {
+		return nil, err
+	}
+	spec.Template = template
+	if spec.Template != "" {
+		if c.autoMap || spec.Mappings != nil {
+			return nil, usagef("a sync has either a --template or mappings, not both")
+		}
+		return spec, nil
+	}
 	if c.autoMap {
 		return spec, c.mapByName(ctx, h, connection, spec)
 	}
 	if spec.Mappings == nil {
-		return nil, usagef("map at least one field with --map FIELD=COLUMN, or use --auto-map (see: sluice syncs form)")
+		return nil, usagef("map at least one field with --map FIELD=COLUMN, or use --auto-map, or give a --template where the connector takes a text (see: sluice syncs form)")
 	}
 	return spec, nil
+}
+
+// readTemplate returns the template, from a file where the flag says so.
+func (c *createSync) readTemplate() (string, error) {
+	file, ok := strings.CutPrefix(c.template, "@")
+	if !ok {
+		return c.template, nil
+	}
+	text, err := os.ReadFile(c.app.env.path(file))
+	if err != nil {
+		return "", usagef("--template: %v", err)
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return "", usagef("--template: %s is empty", file)
+	}
+	return strings.TrimSuffix(string(text), "\n"), nil
 }
 
 func (c *createSync) inbound(answers connector.Answers) (*runner.InboundSpec, error) {

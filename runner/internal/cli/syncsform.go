@@ -73,6 +73,10 @@ func (a *app) form(ctx context.Context, h *host, connection string, request conn
 		}
 		shape.Fields = append(shape.Fields, question)
 	}
+	if form.Mapper != nil && form.Mapper.Template != nil {
+		t := TemplateShape(*form.Mapper.Template)
+		shape.Template = &t
+	}
 	if form.Mapper == nil || form.Mapper.Fields == nil {
 		return shape, nil
 	}
@@ -96,6 +100,15 @@ func (a *app) sayForm(shape FormShape) {
 		}
 		for _, o := range q.Options {
 			a.say("    %s", optionText(o))
+		}
+	}
+	if t := shape.Template; t != nil {
+		a.say("template: %s", oneLine(t.Label))
+		if t.Help != "" {
+			a.say("    %s", oneLine(t.Help))
+		}
+		if t.MaxLength > 0 {
+			a.say("    at most %d characters", t.MaxLength)
 		}
 	}
 	if shape.MapperFields != nil {

@@ -45,7 +45,7 @@ func (a *app) sayPlan(p PlanShape) {
 		}
 	}
 	for _, f := range p.Findings {
-		a.say("the connector would not send %s %s: %s", f.Action, f.Identifier, f.Error.Message)
+		a.say("would not be sent: %s %s: %s", f.Action, f.Identifier, f.Error.Message)
 	}
 	for _, path := range p.Paths {
 		a.sayPath(path)

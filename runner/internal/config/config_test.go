@@ -107,6 +107,21 @@ func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	}
 }
 
+func TestATemplateIsWrittenAndReadBack(t *testing.T) {
+	t.Parallel()
+	sync := runner.Sync{Name: "news", Connection: "chat", Outbound: &runner.OutboundSpec{
+		Source: runner.Source{Table: "t"}, Identifier: "id", Strategy: "Send", Template: "{{ name }}:\n  *{{ price }}* # \"now\"\n",
+	}}
+	text, err := Write(nil, []runner.Sync{sync})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := Parse("p.yaml", text)
+	if err != nil || len(project.Syncs) != 1 || project.Syncs[0].Outbound.Template != sync.Outbound.Template || project.Syncs[0].Outbound.Mappings != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
 func TestErrorsNameLineAndColumn(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
@@ -119,6 +134,7 @@ func TestErrorsNameLineAndColumn(t *testing.T) {
 		"both directions":     {"syncs:\n  s:\n    connection: a", "either outbound or inbound"},
 		"two sources":         {"syncs:\n  s:\n    connection: a\n    outbound:\n      source: {table: a, file: b}\n      identifier: i\n      strategy: u\n      mappings: []", "p.yaml:5:15: a source is exactly one"},
 		"mapping of nothing":  {"syncs:\n  s:\n    connection: a\n    outbound:\n      source: {table: a}\n      identifier: i\n      strategy: u\n      mappings:\n        - {field: F}", "p.yaml:9:"},
+		"two ways to map":     {"syncs:\n  s:\n    connection: a\n    outbound:\n      source: {table: a}\n      identifier: i\n      strategy: u\n      template: t\n      mappings:\n        - {field: F, column: c}", "p.yaml:8:17: an outbound sync has either a template or mappings"},
 		"bad rate":            {"connections:\n  a:\n    connector: z\n    limits:\n      - {category: c, rates: [fast]}", `p.yaml:5:31: rate "fast"`},
 		"bad mode":            {"syncs:\n  s:\n    connection: a\n    inbound:\n      streams: [{name: x, mode: quick}]", `unknown mode "quick"`},
 		"a value of no shape": {"connections:\n  a:\n    connector: z\n    answers: {x: {y: z}}", "p.yaml:"},

@@ -54,12 +54,15 @@ type Sync struct {
 
 // Outbound is the outbound half of a sync.
 type Outbound struct {
-	Source     Source    `yaml:"source" json:"source"`
-	Identifier string    `yaml:"identifier" json:"identifier"`
-	Strategy   string    `yaml:"strategy" json:"strategy"`
-	Answers    Answers   `yaml:"answers,omitempty" json:"answers,omitempty"`
-	Mappings   []Mapping `yaml:"mappings" json:"mappings"`
-	Retry      *Retry    `yaml:"retry,omitempty" json:"retry,omitempty"`
+	Source     Source  `yaml:"source" json:"source"`
+	Identifier string  `yaml:"identifier" json:"identifier"`
+	Strategy   string  `yaml:"strategy" json:"strategy"`
+	Answers    Answers `yaml:"answers,omitempty" json:"answers,omitempty"`
+	// Mappings fill app fields; Template is the Liquid template of the text, for
+	// connectors that take one. One of them is set.
+	Mappings []Mapping `yaml:"mappings,omitempty" json:"mappings,omitempty"`
+	Template string    `yaml:"template,omitempty" json:"template,omitempty"`
+	Retry    *Retry    `yaml:"retry,omitempty" json:"retry,omitempty"`
 }
 
 // Source is where rows come from; exactly one field is set. A file's path is

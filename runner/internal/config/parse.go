@@ -188,6 +188,9 @@ func (r *reader) outbound(o Outbound, path ...any) *runner.OutboundSpec {
 	if o.Strategy == "" {
 		r.fail("the strategy is missing, such as Upsert", nil, path...)
 	}
+	if spec.Template = o.Template; o.Template != "" && o.Mappings != nil {
+		r.fail("an outbound sync has either a template or mappings, not both", nil, below("template")...)
+	}
 	for i, m := range o.Mappings {
 		if m.Field == "" || (m.Column == "") == (m.SQL == "") {
 			r.fail("a mapping has a field, and either a column or sql", nil, below("mappings", i)...)

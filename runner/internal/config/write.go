@@ -46,6 +46,7 @@ func WrittenSync(s runner.Sync) Sync {
 			Source:     Source{Table: o.Source.Table, Query: o.Source.Query, File: o.Source.File},
 			Identifier: o.Identifier, Strategy: o.Strategy, Answers: writtenAnswers(o.Answers),
 		}
+		written.Outbound.Template = o.Template
 		for _, m := range o.Mappings {
 			written.Outbound.Mappings = append(written.Outbound.Mappings, Mapping{Field: m.Field, Column: m.Column, SQL: m.Expression})
 		}

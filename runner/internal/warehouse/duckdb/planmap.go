@@ -3,6 +3,7 @@ package duckdb
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ type planData struct {
 	State, Outbox              string
 	Identifier, IdentifierText string
 	Columns, Hashed            []planColumn
-	// Names is a text of the mapped fields.
+	// Names is a text of the mapped fields, and of the template there is.
 	Names                      string
 	New, Changed, Removed      string
 	Unchanged                  string
@@ -46,6 +47,7 @@ func (p *planner) prepare(ctx context.Context) (planData, error) {
 	d := p.settings()
 	d.Identifier = quote(id.name)
 	d.IdentifierText = textOf("__sluice_id", id.duck, connector.Rendering{})
+	p.report.Template = p.plan.Template
 	p.report.Schema = &connector.Schema{ID: cmp.Or(p.plan.RunID, "preview")}
 	for i, m := range p.plan.Mappings {
 		if p.report.Schema.Column(m.Field) >= 0 {
@@ -64,7 +66,11 @@ func (p *planner) prepare(ctx context.Context) (planData, error) {
 	for _, c := range d.Hashed {
 		fmt.Fprintf(&fields, "%d:%s", len(c.Field), c.Field)
 	}
-	d.Names = literal(fields.String() + ";")
+	fields.WriteByte(';')
+	if p.plan.Template != "" {
+		fmt.Fprintf(&fields, "%x;", sha256.Sum256([]byte(p.plan.Template)))
+	}
+	d.Names = literal(fields.String())
 	return d, nil
 }
 
@@ -94,6 +100,9 @@ func (p *planner) expression(ctx context.Context, source []column, id string, m 
 	}
 	if m.Column != "" {
 		c, ok := find(source, m.Column)
+		if !ok && p.plan.Template != "" {
+			return "", "", &runner.PlanError{Kind: runner.PlanMapping, Message: fmt.Sprintf("the template names %q, and the source has no such column; it has: %s", m.Column, names(source))}
+		}
 		if !ok {
 			return "", "", mappingError(m, fmt.Sprintf("the source has no column %q; it has: %s; an expression is mapped as SQL, not as a column", m.Column, names(source)), nil)
 		}

@@ -177,6 +177,41 @@ func testRemapped(e *exam) {
 	}
 }
 
+// templated plans leads for a template.
+func (e *exam) templated(template string, columns ...string) runner.OutboundPlan {
+	plan := e.leadsPlan(connector.StrategyUpsert)
+	plan.Mappings, plan.Template = nil, template
+	for _, c := range columns {
+		plan.Mappings = append(plan.Mappings, runner.Mapping{Field: c, Column: c})
+	}
+	return plan
+}
+
+func testTemplate(e *exam) {
+	e.leads(`'1', 'a', 'b', NULL`)
+	plan := e.templated("Hello {{ name }}", "name")
+	if report := e.plan(plan); report.Template != plan.Template {
+		e.Errorf("the report has the template %q", report.Template)
+	}
+	other := plan
+	other.Template = "Bye {{ name }}"
+	if report := e.plan(other); report.Template != plan.Template {
+		e.Errorf("the outbox is said to be for the template %q", report.Template)
+	}
+	e.run(plan, connector.StatusSucceeded)
+	if got := e.run(e.templated("Hello {{ name }}", "name"), connector.StatusSucceeded); len(got) != 0 {
+		e.Errorf("nothing changed and %v was sent", sent(got))
+	}
+	for _, changed := range []runner.OutboundPlan{e.templated("Bye {{ name }}", "name"), e.templated("Hello")} {
+		if got := sent(e.run(changed, connector.StatusSucceeded)); !slices.Equal(got, []string{"1:Update"}) {
+			e.Errorf("the template became %q and %v was sent", changed.Template, got)
+		}
+	}
+	if p := e.planError(e.templated("Hello {{ nme }}", "nme"), runner.PlanMapping); !strings.Contains(p.Message, `the template names "nme"`) {
+		e.Errorf("a name that is no column: %s", p.Message)
+	}
+}
+
 func testLimit(e *exam) {
 	e.leads(`'3', 'a', NULL, NULL`, `'1', 'a', NULL, NULL`, `'2', 'a', NULL, NULL`)
 	plan := e.leadsPlan(connector.StrategyMirror)

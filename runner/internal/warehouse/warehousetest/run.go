@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		"only mapped columns count as a change":          testUnmapped,
 		"a changed mapping is a change of all records":   testRemapped,
 		"a limit picks the same records again":           testLimit,
+		"a template belongs to its outbox":               testTemplate,
 		"records are handed out as selected":             testSelection,
 		"batches keep their bounds":                      testBatches,
 		"the later outcome counts":                       testSettledTwice,

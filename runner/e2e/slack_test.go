@@ -1,0 +1,55 @@
+package e2e
+
+import (
+	"net/http/httptest"
+	"regexp"
+	"strconv"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sluiceio/sluice/connector/examples/slack/slackfake"
+)
+
+func slackOf(ts *testscript.TestScript) *slackfake.Fake {
+	fake := ts.Value(stageKey{}).(*stage).slack
+	if fake == nil {
+		ts.Fatalf("there is no workspace: begin with the command slack")
+	}
+	return fake
+}
+
+// slackCmd starts a workspace; "slack break METHOD CODE" orders a fault in it.
+func slackCmd(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) > 0 {
+		fault := slackfake.Fault{Method: args[1], Code: args[2]}
+		if args[2] == "hangup" {
+			fault = slackfake.Fault{Method: args[1], Late: true, Hangup: true}
+		}
+		slackOf(ts).Break(fault)
+		return
+	}
+	fake := slackfake.New(slackfake.Config{})
+	server := httptest.NewServer(fake)
+	ts.Defer(server.Close)
+	ts.Value(stageKey{}).(*stage).slack = fake
+	ts.Setenv("SLACK_URL", server.URL+"/api")
+	ts.Setenv("SLACK_TOKEN", fake.Token())
+}
+
+// postedCmd checks the messages that were posted: their number, and that one of
+// them matches an expression.
+func postedCmd(ts *testscript.TestScript, _ bool, args []string) {
+	messages := slackOf(ts).Messages()
+	if n, err := strconv.Atoi(args[0]); err != nil || n != len(messages) {
+		ts.Fatalf("%d messages were posted, want %s: %q", len(messages), args[0], messages)
+	}
+	for _, want := range args[1:] {
+		found := false
+		for _, m := range messages {
+			found = found || regexp.MustCompile(want).MatchString(m.Channel+": "+m.Text)
+		}
+		if !found {
+			ts.Fatalf("no message matches %s: %q", want, messages)
+		}
+	}
+}
