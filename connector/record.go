@@ -7,7 +7,8 @@ package connector
 // Values.Nulls, an empty one has the text "" and is not listed, an absent
 // column is not in the schema.
 //
-// A batch belongs to its receiver, who may keep and change it.
+// A batch belongs to its receiver, who may keep and change it. The texts of one
+// column may share their memory: whoever keeps a few of many for long clones them.
 type RecordBatch struct {
 	// Schema describes Columns. Required.
 	Schema *Schema

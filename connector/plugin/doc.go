@@ -14,4 +14,10 @@
 // During a sync each half has one goroutine that does nothing but receive, so
 // that acks, grants and stops never wait behind records: the connector asks for
 // batches with Demand and has room for all it asked for.
+//
+// What made it fast, by profiles: columns of text (an encoding by rows costs more at
+// the far end than everything else together), one allocation for the texts of a
+// column (see codec.go; a third of the CPU time of both processes), and several
+// batches in flight. Buffers, windows and other codecs of protobuf made no
+// difference that could be told from noise.
 package plugin
