@@ -79,8 +79,9 @@ func TestAllPagesAreReadByTokenAndByNumber(t *testing.T) {
 		if err := w.sim.Generate("Leads", 205, 3); err != nil {
 			t.Fatal(err)
 		}
+		w.sim.AdvanceClock(2 * time.Second)
 		in := newIn(t)
-		done := w.read("Leads", connector.ReadIncremental, "", w.sim.Now().Add(2*time.Second), in, "Last_Name", "Modified_Time")
+		done := w.read("Leads", connector.ReadIncremental, "", w.sim.Now(), in, "Last_Name", "Modified_Time")
 		if done.Error != nil {
 			t.Fatal(done.Error)
 		}

@@ -70,7 +70,7 @@ func (r *streamReader) read(ctx context.Context, selection connector.StreamSelec
 	if err != nil {
 		return "", err
 	}
-	upTo := out.Sync().StartedAt.UTC().Truncate(time.Second)
+	upTo := r.session.clock.present(out.Sync().StartedAt)
 	full := selection.Mode == connector.ReadFullRefresh
 	since := g.state.Cursor
 	for {

@@ -26,6 +26,7 @@ type session struct {
 	client   *crm.Client
 	catalog  *catalog
 	zone     zone
+	clock    clock
 	secrets  connector.Answers
 
 	// queryLimit is how many rows Zoho was found to give in a query; 0 before.
@@ -77,10 +78,13 @@ func (s *session) wire() error {
 			return r.StatusCode == http.StatusUnauthorized && bytes.Contains(body, []byte("INVALID_TOKEN"))
 		},
 		QuotaExhausted: creditsGone,
-		Remaining:      creditsRemaining,
-		Retry:          s.config.retry,
-		Logger:         s.config.logger,
-		Transport:      s.config.transport,
+		Remaining: func(r *http.Response) (string, int64, bool) {
+			s.clock.note(r)
+			return creditsRemaining(r)
+		},
+		Retry:     s.config.retry,
+		Logger:    s.config.logger,
+		Transport: s.config.transport,
 	})
 	if err != nil {
 		return connector.Errorf(connector.ClassConfig, "INVALID_LIMITS", "preparing the connection to Zoho CRM: %w", err)
