@@ -181,7 +181,9 @@ func (e *PlanError) Unwrap() error { return e.Cause }
 // The tables it keeps for a sync: the record state (one row for each identifier
 // ever seen), the outbox of the run under way, and the outcome log of all runs.
 // Settling appends to the log; only Finish moves what the log says into the
-// record state, in one transaction that can be repeated.
+// record state, in transactions of bounded size. A Finish that was interrupted is
+// finished by another one; meanwhile nothing is missing in the log, and the
+// outbox holds what is left to be moved.
 type OutboundWarehouse interface {
 	// Plan reads the source once, checks identifiers, and fills the outbox
 	// of the run in one transaction. Planning a run again replaces nothing: an
@@ -201,7 +203,8 @@ type OutboundWarehouse interface {
 	Counts(ctx context.Context, syncID, runID string) (map[connector.Status]int64, error)
 
 	// Finish moves the run's outcomes into the record state and drops the
-	// outbox, in one transaction. Finishing a finished run does nothing.
+	// outbox. It can be repeated after a crash or an error, at whichever
+	// record that came. Finishing a finished run does nothing.
 	Finish(ctx context.Context, syncID, runID string, at time.Time) error
 
 	// Outcomes returns the outcome log of a run, exceptions first.

@@ -9,6 +9,7 @@
 //	sluice.outboxes         which runs have, or had, an outbox, with their reports
 //	sluice.outcome_pending  outcomes of runs under way, in the order they came
 //	sluice.outcome_log      one outcome for each record of each finished run
+//	sluice.finishing        how far runs being finished have come
 //	sluice.outcomes         a view of both: what to query (its time is settled_at)
 //	sluice.stream_state     cursors and counts of inbound streams
 //

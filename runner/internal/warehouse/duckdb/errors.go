@@ -11,16 +11,20 @@ import (
 
 var holder = regexp.MustCompile(`held in (.*?) \(PID (\d+)\)`)
 
+// lockedText is what DuckDB says of a file that another process has open.
+const lockedText = "Could not set lock"
+
 // openError says why a file could not be opened and what to do.
 func openError(path string, err error) error {
 	text := err.Error()
+	says := firstLine(strings.TrimPrefix(text, "database/sql/driver: could not connect to database: "))
 	explained := func(code, format string, args ...any) error {
 		e := connector.Errorf(connector.ClassConfig, code, format, args...)
 		e.Cause = err
 		return e
 	}
 	switch {
-	case strings.Contains(text, "Could not set lock"):
+	case strings.Contains(text, lockedText):
 		by := "another process"
 		if m := holder.FindStringSubmatch(text); m != nil {
 			by = "process " + m[2] + " (" + m[1] + ")"
@@ -28,16 +32,18 @@ func openError(path string, err error) error {
 		return explained("WAREHOUSE_LOCKED", "the warehouse %s is in use by %s; DuckDB lets one process open a file: wait until it is done, or stop it", path, by)
 	case strings.Contains(text, "Permission denied"), strings.Contains(text, "Read-only file system"):
 		return explained("WAREHOUSE_UNWRITABLE", "the warehouse %s cannot be created or written: permission denied; give this user write access to the file and its folder", path)
-	case strings.Contains(text, "not a valid DuckDB database"), strings.Contains(text, "corrupt"), strings.Contains(text, "Corrupt"),
+	case strings.Contains(text, "Failure while replaying WAL file"):
+		return explained("WAREHOUSE_CORRUPT", "what was last written to the warehouse %[1]s, kept in %[1]s.wal, cannot be read; copy both files away, then restore them from a backup, or move %[1]s.wal away to go on without the last changes: records whose outcomes were in it are sent again; DuckDB says: %[2]s", path, says)
+	case strings.Contains(text, "not a valid DuckDB database"), strings.Contains(text, "Could not read enough bytes"), strings.Contains(text, "corrupt"), strings.Contains(text, "Corrupt"),
 		strings.Contains(text, "checksum"), strings.Contains(text, "Serialization Error"), strings.Contains(text, "has been encrypted"):
-		return explained("WAREHOUSE_CORRUPT", "the file %s is damaged or is not a DuckDB database; restore it from a backup or choose another path; DuckDB says: %s", path, firstLine(strings.TrimPrefix(text, "database/sql/driver: could not connect to database: ")))
+		return explained("WAREHOUSE_CORRUPT", "the file %s is damaged or is not a DuckDB database; restore it from a backup or choose another path; DuckDB says: %s", path, says)
 	case strings.Contains(text, "newer version"), strings.Contains(text, "storage version"):
 		return explained("WAREHOUSE_VERSION", "the file %s was written by another version of DuckDB, which this one cannot read; export it with that version", path)
 	}
 	if e := resourceError(path, err); e != nil {
 		return e
 	}
-	return explained("WAREHOUSE_OPEN", "open the warehouse %s: %s", path, firstLine(strings.TrimPrefix(text, "database/sql/driver: could not connect to database: ")))
+	return explained("WAREHOUSE_OPEN", "open the warehouse %s: %s", path, says)
 }
 
 // resourceError recognises a full disk and exhausted memory; nil for others.

@@ -69,26 +69,43 @@ func Open(ctx context.Context, config Config) (*Warehouse, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := duckdbgo.NewConnector(path, func(conn driver.ExecerContext) error {
-		_, err := conn.ExecContext(context.Background(), `SET TimeZone = 'UTC'`, nil)
-		return err
-	})
+	if path != inMemory {
+		if err := create(ctx, path); err != nil {
+			return nil, openError(path, err)
+		}
+	}
+	w, err := connect(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	closing, cancel := context.WithCancel(context.Background())
-	w := &Warehouse{db: sql.OpenDB(c), path: path, closing: closing, cancel: cancel}
-	w.db.SetMaxIdleConns(2)
 	if err := w.prepare(ctx, config); err != nil {
 		return nil, errors.Join(openError(path, err), w.Close())
 	}
 	return w, nil
 }
 
+// inMemory is the path of a database in memory.
+const inMemory = ":memory:"
+
+// connect opens a database as it is.
+func connect(path string) (*Warehouse, error) {
+	c, err := duckdbgo.NewConnector(path, func(conn driver.ExecerContext) error {
+		_, err := conn.ExecContext(context.Background(), `SET TimeZone = 'UTC'`, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	closing, cancel := context.WithCancel(context.Background())
+	w := &Warehouse{db: sql.OpenDB(c), path: path, closing: closing, cancel: cancel}
+	w.db.SetMaxIdleConns(2)
+	return w, nil
+}
+
 // databasePath checks what the driver's data source name cannot say.
 func databasePath(path string) (string, error) {
 	if path == "" {
-		return ":memory:", nil
+		return inMemory, nil
 	}
 	if strings.ContainsAny(path, "?%#") {
 		return "", connector.Errorf(connector.ClassConfig, "WAREHOUSE_PATH", "the path of the warehouse %s contains one of ? %% #, which DuckDB's driver cannot open; choose another name", path)

@@ -4,14 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/runner"
@@ -38,11 +36,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// child starts the test binary in a role.
-func child(t *testing.T, role, path string) (*exec.Cmd, *bufio.Scanner) {
+// child starts the test binary in a role; more are variables of its environment.
+func child(t *testing.T, role, path string, more ...string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "SLUICE_TEST_ROLE="+role, "SLUICE_TEST_PATH="+path)
+	cmd.Env = append(append(os.Environ(), "SLUICE_TEST_ROLE="+role, "SLUICE_TEST_PATH="+path), more...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -132,154 +130,6 @@ func TestReopenInOneProcess(t *testing.T) {
 		}
 		if _, err := w.Counts(t.Context(), "s", "r"); !errors.Is(err, errClosed) {
 			t.Errorf("a call after Close: %v", err)
-		}
-	}
-}
-
-// rowsPerRun is the size of the source of the process that is killed.
-const rowsPerRun = 3_000
-
-// work runs syncs both ways for ever, saying on stdout what it was told is done.
-func work(path string) error {
-	ctx := background()
-	w, err := Open(ctx, Config{Path: path})
-	if err != nil {
-		return err
-	}
-	plan := killPlan()
-	for n := 1; ; n++ {
-		if _, err := w.db.ExecContext(ctx, `CREATE OR REPLACE TABLE source AS SELECT range AS id, ? AS v FROM range(?)`, time.Now().UnixNano(), rowsPerRun); err != nil {
-			return err
-		}
-		if plan.RunID, err = w.unfinished(ctx, "kill"); err != nil {
-			return err
-		}
-		if plan.RunID == "" {
-			plan.RunID = fmt.Sprint(time.Now().UnixNano())
-		}
-		if _, err := w.Plan(ctx, plan); err != nil {
-			return err
-		}
-		fmt.Println("PLANNED", plan.RunID)
-		settled := 0
-		for b, err := range w.Records(ctx, "kill", plan.RunID, runner.OutboxSelection{Unsettled: true, BatchRows: 250}) {
-			if err != nil {
-				return err
-			}
-			if err := w.Settle(ctx, "kill", plan.RunID, time.Now(), []connector.Outcomes{{Seqs: b.Seqs}}); err != nil {
-				return err
-			}
-			settled += b.Rows
-			fmt.Println("SETTLED", plan.RunID, settled)
-		}
-		if err := w.Finish(ctx, "kill", plan.RunID, time.Now()); err != nil {
-			return err
-		}
-		fmt.Println("FINISHED", plan.RunID)
-		if err := workInbound(w, plan.RunID); err != nil {
-			return err
-		}
-	}
-}
-
-// workInbound receives one stream with several checkpoints.
-func workInbound(w *Warehouse, run string) error {
-	ctx := background()
-	sw, err := w.OpenStream(ctx, runner.StreamTarget{SyncID: "kill", RunID: run, Stream: "s", Table: "received", Key: []string{"id"}, Storage: runner.StorageMerge, RetrievedAt: time.Now()})
-	if err != nil {
-		return err
-	}
-	schema := &connector.Schema{ID: "1", Columns: []connector.Column{{Name: "id", Type: connector.Type{Kind: connector.KindInt64}}, {Name: "batch", Type: connector.Type{Kind: connector.KindString}}}}
-	for range 4 {
-		state := strconv.FormatInt(time.Now().UnixNano(), 10)
-		b := &connector.RecordBatch{Schema: schema, Rows: 500, Columns: make([]connector.Values, 2)}
-		for i := range b.Rows {
-			b.Columns[0].Texts = append(b.Columns[0].Texts, strconv.Itoa(i))
-			b.Columns[1].Texts = append(b.Columns[1].Texts, state)
-		}
-		if err := sw.Append(ctx, b); err != nil {
-			return err
-		}
-		if _, err := sw.Commit(ctx, state, false); err != nil {
-			return err
-		}
-		fmt.Println("COMMITTED", state)
-	}
-	return sw.Close()
-}
-
-func TestKilledAtAnyMoment(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "w.duckdb")
-	rng := rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))
-	for kill := range 5 {
-		cmd, out := child(t, "work", path)
-		said := map[string][]string{}
-		die := 3 + rng.IntN(40)
-		pause := time.Duration(rng.IntN(3000)) * time.Microsecond
-		for n := 0; n < die && out.Scan(); n++ {
-			if words := strings.Fields(out.Text()); words[0] == "ERROR" {
-				t.Fatalf("kill %d: %s", kill, out.Text())
-			} else {
-				said[words[0]] = words[1:]
-			}
-		}
-		// The moment within the next piece of work is random too.
-		timer := time.NewTimer(pause)
-		<-timer.C
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		for out.Scan() { // what it said before it died counts
-			if words := strings.Fields(out.Text()); words[0] != "ERROR" && len(words) > 1 {
-				said[words[0]] = words[1:]
-			}
-		}
-		_ = cmd.Wait()
-		checkSurvivor(t, kill, path, said)
-	}
-}
-
-// checkSurvivor opens what a killed process left and compares it with what it said.
-func checkSurvivor(t *testing.T, kill int, path string, said map[string][]string) {
-	t.Helper()
-	w, err := Open(t.Context(), Config{Path: path})
-	if err != nil {
-		t.Fatalf("kill %d: %v", kill, err)
-	}
-	defer w.Close()
-	number := func(sql string, args ...any) (n int64) {
-		t.Helper()
-		if err := w.db.QueryRowContext(t.Context(), sql, args...).Scan(&n); err != nil {
-			t.Fatalf("kill %d: %s: %v", kill, sql, err)
-		}
-		return n
-	}
-	if run := said["PLANNED"]; run != nil && number(`SELECT count(*) FROM sluice.outboxes WHERE run_id = ? AND records = ?`, run[0], rowsPerRun) != 1 {
-		t.Errorf("kill %d: run %s was planned and is not there", kill, run[0])
-	}
-	if s := said["SETTLED"]; s != nil {
-		// A settled batch is there; the batch under way may be there too, whole.
-		least, _ := strconv.ParseInt(s[1], 10, 64)
-		got := number(`SELECT count(*) FROM sluice.outcomes WHERE run_id = ?`, s[0])
-		if got < least || got%250 != 0 {
-			t.Errorf("kill %d: run %s has %d outcomes, %d were durable", kill, s[0], got, least)
-		}
-	}
-	if run := said["FINISHED"]; run != nil {
-		if n := number(`SELECT count(*) FROM sluice.outcome_log WHERE run_id = ?`, run[0]); n != rowsPerRun {
-			t.Errorf("kill %d: finished run %s has %d outcomes in the log", kill, run[0], n)
-		}
-		if n := number(`SELECT count(DISTINCT hash) FROM sluice.state_kill WHERE synced`); n != 1 {
-			t.Errorf("kill %d: the record state mixes %d runs", kill, n)
-		}
-	}
-	if s := said["COMMITTED"]; s != nil {
-		kept := number(`SELECT state::BIGINT FROM sluice.stream_state`)
-		if told, _ := strconv.ParseInt(s[0], 10, 64); kept < told {
-			t.Errorf("kill %d: the cursor %d is older than the one committed, %d", kill, kept, told)
-		}
-		if n := number(`SELECT count(*) FROM received WHERE batch = ?`, strconv.FormatInt(kept, 10)); n != 500 {
-			t.Errorf("kill %d: %d rows belong to the cursor, want 500", kill, n)
 		}
 	}
 }

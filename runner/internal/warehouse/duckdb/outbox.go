@@ -95,7 +95,7 @@ func (r *reader) run(ctx context.Context) error {
 func (r *reader) open(ctx context.Context) (last int64, err error) {
 	var kept string
 	var finished bool
-	err = r.QueryRowContext(ctx, `SELECT report, records, finished_at IS NOT NULL FROM sluice.outboxes WHERE sync_id = ? AND run_id = ?`, r.syncID, r.runID).Scan(&kept, &last, &finished)
+	err = r.QueryRowContext(ctx, `SELECT report, records, `+finishedSQL+` FROM sluice.outboxes o WHERE sync_id = ? AND run_id = ?`, r.syncID, r.runID).Scan(&kept, &last, &finished)
 	if err != nil {
 		return 0, noOutbox(r.syncID, r.runID, err)
 	}

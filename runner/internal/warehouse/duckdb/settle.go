@@ -46,10 +46,10 @@ func (w *Warehouse) Settle(ctx context.Context, syncID, runID string, at time.Ti
 	return w.explain("settle records of sync "+syncID, err)
 }
 
-// underWay checks that a run has an outbox and is not finished.
+// underWay checks that a run has an outbox and is not finished, or about to be.
 func (s *session) underWay(ctx context.Context, syncID, runID string) error {
 	var finished bool
-	err := s.QueryRowContext(ctx, `SELECT finished_at IS NOT NULL FROM sluice.outboxes WHERE sync_id = ? AND run_id = ?`, syncID, runID).Scan(&finished)
+	err := s.QueryRowContext(ctx, `SELECT `+finishedSQL+` FROM sluice.outboxes o WHERE sync_id = ? AND run_id = ?`, syncID, runID).Scan(&finished)
 	if err != nil {
 		return noOutbox(syncID, runID, err)
 	}
@@ -180,49 +180,4 @@ func (w *Warehouse) Counts(ctx context.Context, syncID, runID string) (map[conne
 		counts[""] = open
 	}
 	return counts, w.explain("count the outcomes of sync "+syncID, rows.Err())
-}
-
-// finishSlice is the number of records whose outcomes are moved at a time, so
-// that the memory of the sorts and joins does not grow with the run. Each slice is
-// joined with the whole record state, so that small ones make long runs slow.
-const finishSlice = 100_000
-
-// Finish implements [runner.OutboundWarehouse].
-func (w *Warehouse) Finish(ctx context.Context, syncID, runID string, at time.Time) error {
-	if err := checkSync(syncID); err != nil {
-		return err
-	}
-	unlock, err := w.syncs.lock(ctx, syncID)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	ctx, s, err := w.session(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.done()
-	var finished bool
-	var records int64
-	err = s.QueryRowContext(ctx, `SELECT finished_at IS NOT NULL, records FROM sluice.outboxes WHERE sync_id = ? AND run_id = ?`, syncID, runID).Scan(&finished, &records)
-	if err != nil {
-		return w.explain("finish a run of sync "+syncID, noOutbox(syncID, runID, err))
-	}
-	if finished {
-		return nil
-	}
-	names := map[string]string{
-		"Sync": literal(syncID), "Run": literal(runID), "At": instant(at), "State": stateTable(syncID), "Outbox": outboxTable(syncID),
-	}
-	err = s.transaction(ctx, func() error {
-		for first := int64(1); first <= records; first += finishSlice {
-			names["First"], names["Last"] = fmt.Sprint(first), fmt.Sprint(first+finishSlice-1)
-			if _, err := s.exec(ctx, render("finish_slice.sql", names)); err != nil {
-				return err
-			}
-		}
-		_, err := s.exec(ctx, render("finish.sql", names))
-		return err
-	})
-	return w.explain("finish run "+runID+" of sync "+syncID, err)
 }

@@ -39,3 +39,5 @@ QUALIFY row_number() OVER (PARTITION BY seq ORDER BY ord DESC) = 1
 ORDER BY seq;
 
 DROP TABLE sluice_done;
+
+UPDATE sluice.finishing SET moved = {{.Last}} WHERE sync_id = {{.Sync}} AND run_id = {{.Run}};

@@ -47,12 +47,20 @@ CREATE TABLE IF NOT EXISTS sluice.outcome_log (
     settled_at TIMESTAMPTZ NOT NULL
 );
 
+-- Runs being finished: outcomes of the records up to moved are in the log.
+CREATE TABLE IF NOT EXISTS sluice.finishing (
+    sync_id VARCHAR NOT NULL,
+    run_id VARCHAR NOT NULL,
+    moved BIGINT NOT NULL
+);
+
 CREATE VIEW IF NOT EXISTS sluice.outcomes AS
 SELECT sync_id, run_id, seq, identifier, action, status, app_identifier, class, code, field, message, detail, settled_at
 FROM sluice.outcome_log
 UNION ALL
 SELECT sync_id, run_id, seq, identifier, action, status, app_identifier, class, code, field, message, detail, settled_at
-FROM sluice.outcome_pending
+FROM sluice.outcome_pending p
+WHERE NOT EXISTS (SELECT 1 FROM sluice.finishing f WHERE f.sync_id = p.sync_id AND f.run_id = p.run_id AND f.moved >= p.seq)
 QUALIFY row_number() OVER (PARTITION BY sync_id, run_id, seq ORDER BY ord DESC) = 1;
 
 -- Cursors of inbound streams.

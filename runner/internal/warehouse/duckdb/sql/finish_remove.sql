@@ -1,0 +1,1 @@
+DELETE FROM sluice.outcome_pending WHERE sync_id = {{.Sync}} AND run_id = {{.Run}} AND ord BETWEEN {{.First}} AND {{.Last}};
