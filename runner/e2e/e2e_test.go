@@ -51,10 +51,12 @@ func sluice() {
 	}
 	interrupts := make(chan os.Signal, 2)
 	signal.Notify(interrupts, os.Interrupt)
-	os.Exit(cli.Main(context.Background(), cli.Env{
+	env := cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), WorkDir: workDir,
 		Executable: executable, Now: time.Now, Interrupts: interrupts,
-	}, os.Args[1:]))
+	}
+	setTrap(&env)
+	os.Exit(cli.Main(context.Background(), env, os.Args[1:]))
 }
 
 func TestScripts(t *testing.T) { testscript.Run(t, params("testdata/script")) }

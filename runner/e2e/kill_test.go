@@ -3,28 +3,36 @@ package e2e
 import (
 	"bytes"
 	"cmp"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
 
+	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/zoho/zohosim"
 )
 
-// TestKills kills processes at random moments of runs, resumes, and then asks
-// the simulator what it holds. No record may be lost or written twice, and only
-// a plain Create, which nothing makes safe to repeat, may leave records in
-// doubt.
+// TestKills kills processes at random moments and at named points of runs, on
+// both sides of every write that is to last, resumes, and then asks the
+// simulator what it holds. No record may be lost or written twice, and only a
+// Create, which nothing makes safe to repeat, may leave records in doubt: those
+// being submitted.
 //
-// KILLS is the number of kills, 10 by default, and KILL_SEED the seed; the
-// moments also depend on how busy the machine is.
+// KILLS is the number of kills, 10 by default, and KILL_SEED the seed; what is
+// met at a moment also depends on how busy the machine is.
 func TestKills(t *testing.T) {
 	kills := numberFrom(t, "KILLS", 10)
 	seed := numberFrom(t, "KILL_SEED", 1)
@@ -38,6 +46,7 @@ func TestKills(t *testing.T) {
 		{name: "Mirror, bulk", plot: newKeyed("Mirror")},
 		{name: "inbound, incremental", plot: &reading{}},
 	}
+	began := time.Now()
 	t.Run("siege", func(t *testing.T) {
 		for i, s := range stories {
 			s.budget = kills / len(stories)
@@ -48,7 +57,7 @@ func TestKills(t *testing.T) {
 			t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 		}
 	})
-	t.Logf("seed %d\n%s", seed, table(stories))
+	t.Logf("seed %d, %s\n%s\n%s", seed, time.Since(began).Round(time.Second), table(stories), pointTable(stories))
 }
 
 func numberFrom(t *testing.T, name string, otherwise int) int {
@@ -59,15 +68,6 @@ func numberFrom(t *testing.T, name string, otherwise int) int {
 	}
 	return n
 }
-
-// The ways to end a run.
-const (
-	killHost = iota
-	killConnector
-	killBoth
-	interrupt
-	waysToEnd
-)
 
 // plot is what is moved in a siege, and how it is judged.
 type plot interface {
@@ -80,6 +80,8 @@ type plot interface {
 	judge(t *testing.T, s *siege) verdict
 	// mayDoubt is whether records may end in doubt.
 	mayDoubt() bool
+	// points are where traps are put.
+	points() []string
 }
 
 // verdict counts what became of records.
@@ -94,23 +96,42 @@ type siege struct {
 
 	dir, base string
 	sim       *zohosim.Sim
+	app       *trappedApp
 	takes     time.Duration // a run nobody disturbs
-	killed    [waysToEnd]int
 	runs      int
-	orphans   []int // connectors whose host was killed
+	moments   map[victim]int // kills at random moments
+	sprung    []trap
+	stops     int // runs that were interrupted by their user
 	found     verdict
+
+	mu      sync.Mutex // of what is written while a run goes on
+	pid     int        // of the host
+	orphans []int      // connectors whose host was killed
+	down    bool       // the machine has crashed
 }
 
 func (s *siege) run(t *testing.T) {
 	s.begin(t)
 	s.plot.change(t, s)
 	began := time.Now()
-	s.attempt(t, -1)
+	s.attempt(t, nil)
 	s.takes = time.Since(began)
-	for s.kills() < s.budget {
+	s.moments = map[victim]int{}
+	// A trap at a point that the next run does not pass leaves it in peace.
+	for tries := 0; s.kills() < s.budget; tries++ {
+		if tries > 10*s.budget+20 {
+			t.Fatalf("%d runs met only %d of %d ends", tries, s.kills(), s.budget)
+		}
 		s.bury(t)
 		s.plot.change(t, s)
-		s.attempt(t, s.random.IntN(waysToEnd))
+		switch n := s.random.IntN(8); {
+		case n == 0:
+			s.attempt(t, s.interrupt)
+		case n < 4:
+			s.attempt(t, s.atMoment(victims[s.random.IntN(len(victims))]))
+		default:
+			s.trapped(t, s.someTrap())
+		}
 	}
 	s.bury(t)
 	s.found = s.settle(t)
@@ -118,6 +139,19 @@ func (s *siege) run(t *testing.T) {
 	if v.lost != 0 || v.doubled != 0 || v.doubt != 0 && !s.plot.mayDoubt() {
 		t.Errorf("of %d records %d are lost, %d doubled and %d in doubt", v.records, v.lost, v.doubled, v.doubt)
 	}
+	s.checkDoubts(t)
+}
+
+// someTrap chooses a trap.
+func (s *siege) someTrap() trap {
+	points := s.plot.points()
+	t := trap{Point: points[s.random.IntN(len(points))], Nth: 1 + s.random.IntN(3), Victim: victims[s.random.IntN(len(victims))]}
+	sides := []side{before, after}
+	if t.ofApp() {
+		sides = append(sides, amid)
+	}
+	t.Side = sides[s.random.IntN(len(sides))]
+	return t
 }
 
 // settle lets runs end in peace until nothing is missing, or until it is plain
@@ -125,7 +159,7 @@ func (s *siege) run(t *testing.T) {
 func (s *siege) settle(t *testing.T) verdict {
 	t.Helper()
 	for range 6 {
-		s.attempt(t, -1)
+		s.attempt(t, nil)
 		if v := s.plot.judge(t, s); v.lost == 0 {
 			return v
 		}
@@ -135,8 +169,8 @@ func (s *siege) settle(t *testing.T) verdict {
 }
 
 func (s *siege) kills() int {
-	n := 0
-	for _, k := range s.killed {
+	n := len(s.sprung)
+	for _, k := range s.moments {
 		n += k
 	}
 	return n
@@ -149,22 +183,20 @@ func (s *siege) begin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, err := sim.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sim.Close() })
-	s.sim, s.base, s.dir = sim, base, t.TempDir()
+	s.app = &trappedApp{sim: sim}
+	server := httptest.NewServer(s.app)
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); _ = sim.Close() })
+	s.sim, s.base, s.dir = sim, server.URL, t.TempDir()
 	// Slow answers make the moments longer in which a kill hurts.
 	slow := zohosim.Fault{Match: zohosim.Match{Method: "POST", PathPattern: "/crm/"}, Action: zohosim.Action{Kind: zohosim.ActionDelay, Delay: zohosim.Duration(60 * time.Millisecond)}}
 	if err := sim.Fault(slow); err != nil {
 		t.Fatal(err)
 	}
 	s.source(t, nil)
-	endpoint := sim.Endpoint(base)
+	endpoint := sim.Endpoint(s.base)
 	s.must(t, "connectors", "add", "zoho")
 	s.must(t, "connections", "create", "crm", "--method", "self_client",
-		"--answer", "client_id="+endpoint.ClientID, "--answer", "endpoint_url="+base,
+		"--answer", "client_id="+endpoint.ClientID, "--answer", "endpoint_url="+s.base,
 		"--secret", "client_secret=env:CLIENT_SECRET", "--secret", "grant_code=env:GRANT_CODE")
 	s.must(t, "connections", "limits", "crm", "--set", "credits=1000000000")
 	s.must(t, append([]string{"syncs", "create", "sync"}, s.plot.arguments()...)...)
@@ -188,99 +220,6 @@ func (s *siege) must(t *testing.T, args ...string) string {
 		t.Fatalf("sluice %s: %v\n%s", strings.Join(args, " "), err, said)
 	}
 	return said.String()
-}
-
-// attempt runs the sync and ends it at a random moment, in a way; -1 is not at all.
-func (s *siege) attempt(t *testing.T, way int) {
-	t.Helper()
-	cmd, said := s.command("syncs", "run", "sync")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.runs++
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = cmd.Wait() }()
-	var moment <-chan time.Time
-	if way >= 0 {
-		moment = time.After(time.Duration(s.random.Int64N(int64(s.takes))))
-	}
-	patience := time.After(2 * time.Minute)
-	disturbed := false
-	select {
-	case <-ended:
-	case <-moment:
-		if disturbed = s.kill(cmd.Process.Pid, way); disturbed {
-			s.killed[way]++
-		}
-		select {
-		case <-ended:
-		case <-patience:
-			t.Fatalf("the run does not end after it was killed:\n%s", said)
-		}
-	case <-patience:
-		t.Fatalf("the run does not end:\n%s", said)
-	}
-	if code := cmd.ProcessState.ExitCode(); !disturbed && code != 0 && code != 1 && code != 5 {
-		t.Fatalf("an undisturbed run ended with exit code %d:\n%s", code, said)
-	}
-}
-
-// kill ends processes, and reports whether it met one.
-func (s *siege) kill(host, way int) bool {
-	connectors := childrenOf(host)
-	met := false
-	if way == interrupt {
-		return syscall.Kill(host, syscall.SIGINT) == nil
-	}
-	if way != killConnector {
-		met = syscall.Kill(host, syscall.SIGKILL) == nil
-		s.orphans = append(s.orphans, connectors...)
-	}
-	if way != killHost {
-		for _, pid := range connectors {
-			met = syscall.Kill(pid, syscall.SIGKILL) == nil || met
-		}
-	}
-	return met
-}
-
-// bury waits until no connector is alive whose host was killed: the source is to
-// change, and a late hand must not write what was there before.
-func (s *siege) bury(t *testing.T) {
-	t.Helper()
-	pulse := time.NewTicker(5 * time.Millisecond)
-	defer pulse.Stop()
-	patience := time.After(30 * time.Second)
-	for _, pid := range s.orphans {
-		for isConnector(pid) {
-			select {
-			case <-pulse.C:
-			case <-patience:
-				t.Fatalf("connector %d outlives its host", pid)
-			}
-		}
-	}
-	s.orphans = nil
-}
-
-// childrenOf returns the connectors a process has launched.
-func childrenOf(host int) []int {
-	var children []int
-	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, name := range names {
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if bytes.Contains(status, fmt.Appendf(nil, "\nPPid:\t%d\n", host)) && isConnector(pid) {
-			children = append(children, pid)
-		}
-	}
-	return children
-}
-
-func isConnector(pid int) bool {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // empty for one that is dead and not yet waited for
-	program, _, _ := strings.Cut(string(text), "\x00")
-	return filepath.Base(program) == "sluice-connector-zoho"
 }
 
 // source writes the rows that the sync reads.
@@ -309,15 +248,87 @@ func (s *siege) inDoubt(t *testing.T) map[string]bool {
 	return doubt
 }
 
+// checkDoubts checks that records are in doubt only where a ticket was prepared
+// and the app's answer to its submission never journaled.
+func (s *siege) checkDoubts(t *testing.T) {
+	t.Helper()
+	tickets := s.tickets(t)
+	for _, line := range s.query(t, `SELECT run_id, seq FROM sluice.outcomes WHERE status = 'IN_DOUBT'`) {
+		run, text, _ := strings.Cut(line, ",")
+		seq, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if !slices.ContainsFunc(tickets[run], func(ticket connector.Ticket) bool {
+			return !ticket.Idempotent && !strings.Contains(ticket.Handle, "job_id") && slices.ContainsFunc(ticket.Seqs, func(r connector.SeqRange) bool { return r.First <= seq && seq <= r.Last })
+		}) {
+			t.Errorf("record %d of run %s is in doubt, and no ticket for it was left between PREPARED and SUBMITTED", seq, run)
+		}
+	}
+}
+
+// tickets returns the tickets of each run as they were last journaled.
+func (s *siege) tickets(t *testing.T) map[string][]connector.Ticket {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, ".sluice", "sluice.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), `SELECT run, body FROM tickets`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	tickets := map[string][]connector.Ticket{}
+	for rows.Next() {
+		var run, body string
+		var ticket connector.Ticket
+		if err := errors.Join(rows.Scan(&run, &body), json.Unmarshal([]byte(body), &ticket)); err != nil {
+			t.Fatal(err)
+		}
+		tickets[run] = append(tickets[run], ticket)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return tickets
+}
+
 // table shows what was done, and what came of it.
 func table(stories []*siege) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\tkills\thost\tconnector\tboth\tinterrupt\truns\trecords\tlost\tdoubled\tin doubt\trewritten\t")
+	fmt.Fprintln(w, "\tkills\thost\tconnector\tboth\tmachine\tat moments\tat points\tinterrupts\truns\trecords\tlost\tdoubled\tin doubt\trewritten\t")
 	for _, s := range stories {
-		k, v := s.killed, s.found
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", s.name, s.kills(), k[killHost], k[killConnector], k[killBoth], k[interrupt],
-			s.runs, v.records, v.lost, v.doubled, v.doubt, v.rewritten)
+		k, v := maps.Clone(s.moments), s.found
+		for _, trap := range s.sprung {
+			k[trap.Victim]++
+		}
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", s.name, s.kills(), k[host], k[child], k[both], k[machine],
+			s.kills()-len(s.sprung), len(s.sprung), s.stops, s.runs, v.records, v.lost, v.doubled, v.doubt, v.rewritten)
+	}
+	_ = w.Flush() // a builder takes everything
+	return text.String()
+}
+
+// pointTable shows where traps were sprung.
+func pointTable(stories []*siege) string {
+	sprung := map[string]map[side]int{}
+	for _, s := range stories {
+		for _, trap := range s.sprung {
+			if sprung[trap.Point] == nil {
+				sprung[trap.Point] = map[side]int{}
+			}
+			sprung[trap.Point][trap.Side]++
+		}
+	}
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "point\tbefore\tamid\tafter\t")
+	for _, point := range slices.Sorted(maps.Keys(sprung)) {
+		n := sprung[point]
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t\n", point, n[before], n[amid], n[after])
 	}
 	_ = w.Flush() // a builder takes everything
 	return text.String()

@@ -21,6 +21,24 @@ func newCreation(path string) *creation { return &creation{path: path} }
 
 func (c *creation) mayDoubt() bool { return true }
 
+// hostPoints are passed by every run, outboundPoints by every outbound one.
+var (
+	hostPoints     = []string{"store.StartRun", "store.SaveRun", "store.Grant", "store.Spend", "store.Release", "warehouse.Close"}
+	outboundPoints = append([]string{
+		"store.PutTicket PREPARED", "store.PutTicket PREPARED", "store.PutTicket DONE", "warehouse.Plan", "warehouse.Settle", "warehouse.Settle", "warehouse.Finish",
+	}, hostPoints...)
+	bulkPoints = append([]string{
+		"store.PutTicket SUBMITTED", "store.PutTicket SUBMITTED", "app.upload", "app.write.create", "app.write.create", "app.write.poll", "app.write.result",
+	}, outboundPoints...)
+)
+
+func (c *creation) points() []string {
+	if c.path == "bulk" {
+		return bulkPoints
+	}
+	return append([]string{"app.insert", "app.insert", "app.insert"}, outboundPoints...)
+}
+
 func (c *creation) arguments() []string {
 	return []string{"--source-file", "source.csv", "--identifier", "id", "--strategy", "Create", "--set", "module=Accounts",
 		"--set", "path=" + c.path, "--set", "batch_size=30", "--set", "concurrency=2", "--map", "Account_Name=name"}
@@ -73,6 +91,13 @@ func newKeyed(strategy string) *keyed {
 }
 
 func (k *keyed) mayDoubt() bool { return false }
+
+func (k *keyed) points() []string {
+	if k.strategy == "Mirror" {
+		return append([]string{"app.delete", "app.delete"}, bulkPoints...)
+	}
+	return bulkPoints
+}
 
 func (k *keyed) arguments() []string {
 	return []string{"--source-file", "source.csv", "--identifier", "id", "--strategy", k.strategy, "--set", "module=Accounts", "--set", "unique_field=External_Key",
@@ -136,6 +161,12 @@ type reading struct {
 }
 
 func (r *reading) mayDoubt() bool { return false }
+
+func (r *reading) points() []string {
+	return append([]string{
+		"warehouse.Commit", "warehouse.Commit", "warehouse.Commit", "app.read.create", "app.read.poll", "app.read.result", "app.deleted", "app.token",
+	}, hostPoints...)
+}
 
 func (r *reading) arguments() []string {
 	return []string{"--stream", "Accounts", "--table", "Accounts=crm.accounts"}

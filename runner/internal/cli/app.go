@@ -147,7 +147,11 @@ func (a *app) with(ctx context.Context, watcher runner.Watcher, do func(*host) e
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.withStore(s, watcher, do), s.Close())
+	around := runner.Store(s)
+	if a.env.Store != nil {
+		around = a.env.Store(s)
+	}
+	return errors.Join(a.withStore(around, watcher, do), s.Close())
 }
 
 func (a *app) withStore(s runner.Store, watcher runner.Watcher, do func(*host) error) error {
@@ -174,7 +178,14 @@ func (l launcher) Launch(ctx context.Context, ref runner.ConnectorRef) (runner.R
 }
 
 func (a *app) openWarehouse(ctx context.Context) (runner.Warehouse, error) {
-	return duckdb.Open(ctx, duckdb.Config{Path: a.warehousePath()})
+	w, err := duckdb.Open(ctx, duckdb.Config{Path: a.warehousePath()})
+	if err != nil {
+		return nil, err
+	}
+	if a.env.Warehouse != nil {
+		return a.env.Warehouse(w), nil
+	}
+	return w, nil
 }
 
 // withWarehouse opens the warehouse for one piece of work.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sluiceio/sluice/runner"
 )
 
 // Env is everything the commands take from the process they run in.
@@ -29,6 +31,11 @@ type Env struct {
 	StdinTerminal, StderrTerminal bool
 	// ReadSecret reads a line without showing it; nil reads from Stdin.
 	ReadSecret func() (string, error)
+	// Store and Warehouse are put around the control store and the warehouse
+	// that a command works with; nil for nothing. They let tests end a process
+	// before or after a write of their choice.
+	Store     func(runner.Store) runner.Store
+	Warehouse func(runner.Warehouse) runner.Warehouse
 }
 
 // lookup returns an environment variable.
