@@ -2,13 +2,18 @@ package e2e
 
 import (
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sluiceio/sluice/connector/examples/slack/slackfake"
 )
+
+// slackAnswers is what the connector's own folder has for an examination.
+const slackAnswers = "../../connector/examples/slack/verify.yaml"
 
 func slackOf(ts *testscript.TestScript) *slackfake.Fake {
 	fake := ts.Value(stageKey{}).(*stage).slack
@@ -18,7 +23,8 @@ func slackOf(ts *testscript.TestScript) *slackfake.Fake {
 	return fake
 }
 
-// slackCmd starts a workspace; "slack break METHOD CODE" orders a fault in it.
+// slackCmd starts a workspace, and writes slack.yaml, what the connector is
+// examined with; "slack break METHOD CODE" orders a fault in it.
 func slackCmd(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 0 {
 		fault := slackfake.Fault{Method: args[1], Code: args[2]}
@@ -34,6 +40,14 @@ func slackCmd(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(stageKey{}).(*stage).slack = fake
 	ts.Setenv("SLACK_URL", server.URL+"/api")
 	ts.Setenv("SLACK_TOKEN", fake.Token())
+	ts.Setenv("SLACK_BOT_TOKEN", fake.Token())
+	ts.Setenv("SLACK_REVOKED_TOKEN", "xoxb-revoked")
+	answers, err := os.ReadFile(slackAnswers)
+	ts.Check(err)
+	if !strings.Contains(string(answers), "http://127.0.0.1:7788/api") {
+		ts.Fatalf("%s names another endpoint", slackAnswers)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("slack.yaml"), []byte(strings.Replace(string(answers), "http://127.0.0.1:7788/api", ts.Getenv("SLACK_URL"), 1)), 0o600))
 }
 
 // postedCmd checks the messages that were posted: their number, and that one of

@@ -32,6 +32,7 @@ type verify struct {
 	config   string
 	format   string
 	laws     []string
+	limits   []string
 	patience time.Duration
 }
 
@@ -71,6 +72,7 @@ The exit code is 1 when a law is broken.`,
 	flags := cmd.Flags()
 	flags.StringVar(&v.config, "config", "", "YAML file with what to connect, write and read with")
 	flags.StringVar(&v.format, "format", "text", "text, json or junit")
+	flags.StringArrayVar(&v.limits, "set", nil, "override a limit that would make the examination slow, as in: sluice connections limits")
 	flags.StringSliceVar(&v.laws, "laws", nil, "examine these laws only, such as L-001,L-502")
 	flags.DurationVar(&v.patience, "patience", 0, "longest time of a call or a run (default 2m)")
 	return cmd
@@ -98,7 +100,7 @@ func (v *verify) run(ctx context.Context, name string) error {
 	if subject.Open, err = v.open(path); err != nil {
 		return err
 	}
-	if err := v.try(ctx, subject); err != nil {
+	if subject.Connection.Limits, err = v.try(ctx, subject); err != nil {
 		return err
 	}
 	report := conformance.Check(ctx, subject, conformance.Options{Only: v.laws, Patience: v.patience})
@@ -115,14 +117,29 @@ func (v *verify) run(ctx context.Context, name string) error {
 }
 
 // try launches the program once, so that one that is no connector is not
-// examined.
-func (v *verify) try(ctx context.Context, subject conformance.Subject) error {
-	_, done, err := subject.Open(ctx)
+// examined, and returns the limits with the overrides that were given.
+func (v *verify) try(ctx context.Context, subject conformance.Subject) (limits connector.Limits, err error) {
+	overrides, err := overridden(nil, v.limits, nil, nil)
 	if err != nil {
-		return &launchError{cause: err}
+		return limits, err
 	}
-	done()
-	return nil
+	c, done, err := subject.Open(ctx)
+	if err != nil {
+		return limits, &launchError{cause: err}
+	}
+	defer done()
+	if overrides == nil {
+		return limits, nil
+	}
+	session, err := c.Open(ctx, subject.Connection)
+	if err != nil {
+		return limits, err
+	}
+	limits, err = session.Limits(ctx)
+	if err := errors.Join(err, session.Close()); err != nil {
+		return limits, err
+	}
+	return runner.ApplyOverrides(limits, overrides)
 }
 
 // open launches the program anew each time, pinned to its content of now.
