@@ -67,7 +67,7 @@ func plainCell(text string) (string, string) { return text, "" }
 
 func idCell(text string) (string, string) {
 	id := strings.TrimSpace(text)
-	if id == "" || len(id) > 20 || strings.Trim(id, "0123456789") != "" {
+	if id == "" || len(id) > 20 || !digits(id) {
 		return "", "not a record id of Zoho, which is digits only"
 	}
 	return id, ""
@@ -82,7 +82,7 @@ func boolCell(text string) (string, string) {
 
 func intCell(text string) (string, string) {
 	n := canonicalInt(text)
-	if digits := strings.TrimPrefix(n, "-"); digits == "" || strings.Trim(digits, "0123456789") != "" {
+	if number := strings.TrimPrefix(n, "-"); number == "" || !digits(number) {
 		return "", "not a whole number"
 	}
 	return n, ""

@@ -170,14 +170,15 @@ func BenchmarkStageIn(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	size := len(unzipped(b, packed.zip))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(packed.zip) }))
+	file, size, count := packed.zip, len(unzipped(b, packed.zip)), batch.Rows
+	packed, batch = nil, nil // a connector that reads has no chunk in memory
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) }))
 	defer server.Close()
 	client, err := crm.New(crm.WithEndpoint(server.URL), crm.WithTempDir(b.TempDir()))
 	if err != nil {
 		b.Fatal(err)
 	}
-	job := crm.BulkReadJob{ID: "1", State: crm.JobCompleted, Count: int64(batch.Rows), DownloadURL: "/crm/bulk/v8/read/1/result"}
+	job := crm.BulkReadJob{ID: "1", State: crm.JobCompleted, Count: int64(count), DownloadURL: "/crm/bulk/v8/read/1/result"}
 	g := &reading{module: crm.Module{APIName: "Accounts"}, zone: time.UTC}
 	for _, f := range stageFields[1:] {
 		g.fields = append(g.fields, f.Field)
@@ -186,7 +187,7 @@ func BenchmarkStageIn(b *testing.B) {
 	sink := &counting{fakeHost: newHost()}
 	managed := connector.ManagedInbound{Read: func(ctx context.Context, _ connector.StreamSelection, out *connector.StreamWriter) (string, error) {
 		g.out = out
-		stage(b, batch.Rows, size, func() {
+		stage(b, count, size, func() {
 			r, err := client.OpenBulkRead(ctx, job)
 			if err != nil {
 				b.Fatal(err)
@@ -197,7 +198,7 @@ func BenchmarkStageIn(b *testing.B) {
 			opened = opened[1:]
 			return errors.Join(g.rows(ctx, job, r), r.Close())
 		}, func() error {
-			z, err := zip.NewReader(bytes.NewReader(packed.zip), int64(len(packed.zip)))
+			z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,7 @@ func canonicalBool(cell string) string {
 
 func canonicalInt(cell string) string {
 	text := strings.TrimSpace(cell)
-	if digits := strings.TrimPrefix(text, "-"); digits != "" && strings.Trim(digits, "0123456789") == "" {
+	if number := strings.TrimPrefix(text, "-"); number != "" && digits(number) {
 		return text
 	}
 	// Formulas of an integer type are written 12.0 or 1.2E1.
@@ -105,7 +105,17 @@ func isDecimal(s string) bool {
 	if whole == "" && fraction == "" || point && fraction == "" {
 		return false
 	}
-	return strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == ""
+	return digits(whole) && digits(fraction)
+}
+
+// digits reports whether s holds nothing but digits.
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 func canonicalDate(cell string) string {

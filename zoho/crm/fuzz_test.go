@@ -174,12 +174,7 @@ func FuzzCSVCell(f *testing.F) {
 	f.Add("a\r\nb", "\r")
 	f.Fuzz(func(t *testing.T, a, b string) {
 		line := append(AppendCSVCell(append(AppendCSVCell(nil, a), ','), b), '\n')
-		if strings.IndexByte(a+b, heldReturn) >= 0 {
-			return // no text
-		}
-		keeper := &returnKeeper{r: iotest.HalfReader(bytes.NewReader(line))}
-		got, err := csv.NewReader(keeper).Read()
-		keeper.restore(got)
+		got, err := newCSVReader(iotest.HalfReader(bytes.NewReader(line))).read()
 		if err != nil || len(got) != 2 || got[0] != a || got[1] != b {
 			t.Errorf("%q and %q come back as %q, %v", a, b, got, err)
 		}

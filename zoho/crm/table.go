@@ -2,8 +2,6 @@ package crm
 
 import (
 	"archive/zip"
-	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -19,29 +17,21 @@ var errInflated = errors.New("the zip inflates beyond its bound")
 type table struct {
 	archive *archive
 	entry   io.ReadCloser
-	guard   *guard
-	returns *returnKeeper
-	csv     *csv.Reader
+	csv     *csvReader
 	header  []string // nil when the CSV is empty
 	rows    int64
 }
 
-// guard bounds inflated bytes in all, and since the last record.
+// guard bounds the bytes that all entries inflate to.
 type guard struct {
-	r       io.Reader
-	left    *int64
-	read    int64
-	allowed int64
+	r    io.Reader
+	left *int64
 }
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
-	g.read += int64(n)
 	if *g.left -= int64(n); *g.left < 0 {
 		return 0, errInflated
-	}
-	if g.read > g.allowed {
-		return 0, fmt.Errorf("a record is longer than %d bytes", maxCSVRecord)
 	}
 	return n, err
 }
@@ -52,15 +42,11 @@ func (a *archive) table(f *zip.File) (*table, error) {
 	if err != nil {
 		return nil, a.fail(CodeBadArchive, err)
 	}
-	t := &table{archive: a, entry: entry, guard: &guard{r: entry, left: &a.bound, allowed: maxCSVRecord}}
-	t.returns = &returnKeeper{r: t.guard}
-	in := bufio.NewReaderSize(t.returns, 64<<10) // package csv uses it as it is
-	if mark, err := in.Peek(3); err == nil && string(mark) == "\uFEFF" {
-		_, _ = in.Discard(3)
+	t := &table{archive: a, entry: entry, csv: newCSVReader(&guard{r: entry, left: &a.bound})}
+	var first []string
+	if err = t.csv.skipMark(); err == nil {
+		first, err = t.csv.read()
 	}
-	t.csv = csv.NewReader(in)
-	t.csv.ReuseRecord = true
-	first, err := t.csv.Read()
 	if err == io.EOF {
 		return t, nil
 	}
@@ -68,7 +54,6 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		_ = entry.Close()
 		return nil, t.fail(err)
 	}
-	t.returns.restore(first)
 	t.header = slices.Clone(first) // the strings stay as they are; only the slice is used again
 	return t, nil
 }
@@ -78,8 +63,7 @@ func (t *table) next() ([]string, error) {
 	if t.header == nil {
 		return nil, io.EOF
 	}
-	t.guard.allowed = t.csv.InputOffset() + maxCSVRecord
-	row, err := t.csv.Read()
+	row, err := t.csv.read()
 	if err == io.EOF {
 		return nil, err
 	}
@@ -87,11 +71,10 @@ func (t *table) next() ([]string, error) {
 		return nil, t.fail(err)
 	}
 	t.rows++
-	t.returns.restore(row)
 	return row, nil
 }
 
-// fail classifies what went wrong. Errors of package csv name line and column and quote no content.
+// fail classifies what went wrong.
 func (t *table) fail(err error) error {
 	code := CodeBadArchive
 	if errors.Is(err, errInflated) {
