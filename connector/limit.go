@@ -1,6 +1,9 @@
 package connector
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Limits are what an app allows: limits by category, and the pools they draw on.
 type Limits struct {
@@ -80,11 +83,23 @@ type Pool struct {
 	SourceURL string
 }
 
+// RatePool is the pool that stands for a rate in requests for budget: several
+// runs on one connection, and the processes before them, share what a rate
+// allows as they share a pool. It holds one unit for each request.
+func (l Limit) RatePool(r Rate) Pool {
+	per := strconv.FormatFloat(r.Per.Seconds(), 'f', -1, 64)
+	return Pool{Name: "rate:" + l.Category + ":" + per + "s", Label: labelOr(l.Label, l.Category), Capacity: r.Count, Window: r.Per, SourceURL: l.SourceURL}
+}
+
 // GrantRequest asks the host for budget.
 type GrantRequest struct {
+	// Pool is the name of a pool, or of a rate's [Limit.RatePool].
 	Pool string
 	// Units is what is needed at least; Want, when larger, what would be taken.
 	Units, Want int64
+	// Returned are units of earlier grants that will not be spent: the host
+	// takes them back before it judges the request.
+	Returned int64
 }
 
 // Grant is the host's answer: units that may be spent until ExpiresAt, or, when

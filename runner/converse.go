@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
@@ -26,12 +27,35 @@ func (w *work) converse(h *host, failed <-chan error, talk func(context.Context)
 	done := make(chan error, 1)
 	go func() { done <- guarded(ctx, talk) }()
 	err, ended := w.watch(h, failed, done)
-	if ended {
-		return err
+	if !ended {
+		cancel(err)
+		w.kill(done)
 	}
-	cancel(err)
-	w.kill(done)
+	if !ended || died(err) {
+		w.forfeit()
+	}
 	return err
+}
+
+// died reports whether a connector went without a last word: by the codes that
+// hosts give to a lost connector.
+func died(err error) bool {
+	if err == nil {
+		return false
+	}
+	return slices.Contains([]string{"CONNECTOR_EXITED", "CONNECTOR_LOST", "CONNECTOR_STALLED"}, connector.AsError(err).Code)
+}
+
+// forfeit gives up the budget that a lost connector held: it may have spent it
+// without a word.
+func (w *work) forfeit() {
+	err := w.bookUsage()
+	if err == nil {
+		err = w.engine.store.Forfeit(w.ctx, w.run.ID, w.engine.now())
+	}
+	if err != nil {
+		w.log.Warn("the budget of a lost connector was not booked", "error", err)
+	}
 }
 
 // guarded calls talk and turns a panic into an error.

@@ -97,7 +97,7 @@ func (e *Engine) test(ctx context.Context, connection Connection, authorization 
 // reportedLimits asks for the limits as the tested connection, whose secrets
 // the session that logged in does not have.
 func reportedLimits(ctx context.Context, h *handle, tested Connection) (connector.Limits, error) {
-	session, err := h.running.Open(ctx, sessionConnection(tested))
+	session, err := h.running.Open(ctx, sessionConnection(tested, limitsFor(tested, Sync{})))
 	if err != nil {
 		return connector.Limits{}, err
 	}

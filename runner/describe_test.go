@@ -261,7 +261,7 @@ func TestAnEngineNeedsItsParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.warehouse(context.Background()); err == nil {
+	if _, err := e.warehouse.acquire(context.Background()); err == nil {
 		t.Error("a warehouse was opened from nowhere")
 	}
 }

@@ -12,8 +12,9 @@ import (
 type Config struct {
 	// Store remembers connections, syncs, runs, tickets and budgets. Required.
 	Store Store
-	// Warehouse opens the warehouse for one piece of work; the engine closes
-	// it when the work is done. Required for Plan, Run and Resume.
+	// Warehouse opens the warehouse. The engine opens it once at a time, for all
+	// the work under way, and closes it when nothing is under way any more.
+	// Required for Plan, Run and Resume.
 	Warehouse func(ctx context.Context) (Warehouse, error)
 	// Launcher starts connectors. Required.
 	Launcher Launcher
@@ -31,7 +32,7 @@ type Config struct {
 // of one sync at the same time are refused with [ErrRunning].
 type Engine struct {
 	store     Store
-	warehouse func(ctx context.Context) (Warehouse, error)
+	warehouse *sharedWarehouse
 	launcher  Launcher
 	templates Templates
 	watcher   Watcher
@@ -39,7 +40,7 @@ type Engine struct {
 	now       func() time.Time
 
 	mu      sync.Mutex
-	running map[string]bool // names of the syncs this engine is running
+	running map[string]string // connections, by the names of the syncs this engine is running
 }
 
 // New returns an engine. It refuses a configuration that lacks a required part.
@@ -51,12 +52,12 @@ func New(config Config) (*Engine, error) {
 		return nil, errors.New("runner: Config.Launcher is missing: give what launches connectors")
 	}
 	e := &Engine{
-		store: config.Store, warehouse: config.Warehouse, launcher: config.Launcher,
+		store: config.Store, warehouse: &sharedWarehouse{open: config.Warehouse}, launcher: config.Launcher,
 		templates: config.Templates, watcher: config.Watcher, log: config.Logger, now: config.Now,
-		running: map[string]bool{},
+		running: map[string]string{},
 	}
-	if e.warehouse == nil {
-		e.warehouse = func(context.Context) (Warehouse, error) {
+	if config.Warehouse == nil {
+		e.warehouse.open = func(context.Context) (Warehouse, error) {
 			return nil, errors.New("no warehouse is configured: name one before planning or running a sync")
 		}
 	}
@@ -70,18 +71,31 @@ func New(config Config) (*Engine, error) {
 }
 
 // claim reserves a sync for one run of this engine and returns how to give it back.
-func (e *Engine) claim(name string) (release func(), err error) {
+func (e *Engine) claim(sync Sync) (release func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.running[name] {
-		return nil, &runningError{sync: name}
+	if _, running := e.running[sync.Name]; running {
+		return nil, &runningError{sync: sync.Name}
 	}
-	e.running[name] = true
+	e.running[sync.Name] = sync.Connection
 	return func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		delete(e.running, name)
+		delete(e.running, sync.Name)
 	}, nil
+}
+
+// underWay counts the runs of this engine on a connection.
+func (e *Engine) underWay(connection string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, other := range e.running {
+		if other == connection {
+			n++
+		}
+	}
+	return n
 }
 
 type runningError struct{ sync string }

@@ -211,13 +211,15 @@ func (s *fakeStore) OpenTickets(_ context.Context, runID string) ([]connector.Ti
 	return s.open(runID), nil
 }
 
-func (s *fakeStore) Grant(_ context.Context, _, _ string, pool connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error) {
+func (s *fakeStore) Grant(_ context.Context, _, _ string, pools []connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.spent[pool.Name]+request.Units > pool.Capacity {
-		return connector.Grant{Pool: pool.Name, RetryAt: now.Add(pool.Window)}, nil
+	for _, pool := range pools {
+		if s.spent[pool.Name]+request.Units > pool.Capacity {
+			return connector.Grant{Pool: request.Pool, RetryAt: now.Add(pool.Window)}, nil
+		}
 	}
-	return connector.Grant{Pool: pool.Name, Units: request.Units, ExpiresAt: now.Add(time.Minute)}, nil
+	return connector.Grant{Pool: request.Pool, Units: request.Units, ExpiresAt: now.Add(time.Minute)}, nil
 }
 
 func (s *fakeStore) Spend(_ context.Context, _, _ string, usage []connector.Usage, _ time.Time) error {
@@ -230,6 +232,14 @@ func (s *fakeStore) Spend(_ context.Context, _, _ string, usage []connector.Usag
 
 func (s *fakeStore) Release(_ context.Context, runID string) error {
 	return s.step(func() { s.released = append(s.released, runID) })
+}
+
+func (s *fakeStore) Forfeit(_ context.Context, runID string, _ time.Time) error {
+	return s.step(func() { s.released = append(s.released, runID) })
+}
+
+func (s *fakeStore) Said(context.Context, string, connector.Pool, time.Time) (int64, bool, error) {
+	return 0, false, nil
 }
 
 func (s *fakeStore) Left(_ context.Context, _ string, pool connector.Pool, _ time.Time) (int64, error) {

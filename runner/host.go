@@ -35,6 +35,9 @@ func (h *host) Report(_ context.Context, report connector.Report) {
 	}
 	if len(report.Usage) > 0 {
 		h.work.usage.add(report.Usage)
+		if h.work.accounts.paced(report.Usage) {
+			h.work.bookNow()
+		}
 	}
 	if report.Keep != nil {
 		h.keep(*report.Keep)
@@ -63,11 +66,11 @@ func (h *host) Grant(_ context.Context, request connector.GrantRequest) (connect
 	}
 	defer h.gate.leave()
 	w := h.work
-	pool := poolNamed(w.limits.Pools, request.Pool)
-	if pool == nil {
+	pools := w.accounts.pools(request.Pool)
+	if pools == nil {
 		return connector.Grant{Pool: request.Pool, Unlimited: true}, nil
 	}
-	grant, err := w.engine.store.Grant(w.ctx, w.connection.Name, w.run.ID, *pool, request, w.engine.now())
+	grant, err := w.engine.store.Grant(w.ctx, w.connection.Name, w.run.ID, pools, request, w.engine.now())
 	if err != nil {
 		return grant, fmt.Errorf("asking for %d of pool %s: %w", request.Units, request.Pool, err)
 	}

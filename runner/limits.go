@@ -71,15 +71,6 @@ func limitNames(limits connector.Limits) string {
 	return strings.Join(names, ", ")
 }
 
-func poolNamed(pools []connector.Pool, name string) *connector.Pool {
-	for i := range pools {
-		if pools[i].Name == name {
-			return &pools[i]
-		}
-	}
-	return nil
-}
-
 func nameOr(label, name string) string {
 	if label != "" {
 		return label

@@ -63,6 +63,10 @@ type CostEstimate struct {
 type PoolLeft struct {
 	Pool connector.Pool
 	Left int64
+	// Said is what the app itself says is left, where Bound is true: that bounds
+	// what may be spent, whatever capacity the pool was given.
+	Said  int64
+	Bound bool
 }
 
 const defaultSamples = 3
@@ -81,7 +85,7 @@ func (e *Engine) Plan(ctx context.Context, syncName string, options PlanOptions)
 	if err != nil {
 		return Plan{}, fmt.Errorf("connection %s of sync %s: %w", sync.Connection, syncName, err)
 	}
-	h, err := e.open(ctx, connection)
+	h, err := e.openWithin(ctx, connection, limitsFor(connection, sync))
 	if err != nil {
 		return Plan{}, err
 	}
@@ -114,8 +118,8 @@ func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection 
 		}
 		plan.Findings, plan.Validated = append(plan.Findings, found...), validated
 	}
-	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
-	if plan.Left, err = e.left(ctx, connection.Name, limits); err != nil {
+	limits := limitsFor(connection, sync)
+	if plan.Left, err = e.left(ctx, connection, sync); err != nil {
 		return plan, err
 	}
 	if slices.Contains(manifest.Features, connector.FeatureOutboundCosts) {
@@ -165,7 +169,7 @@ func (e *Engine) preview(ctx context.Context, session connector.Session, sync Sy
 	if err != nil {
 		return PlanReport{}, err
 	}
-	warehouse, err := e.warehouse(ctx)
+	warehouse, err := e.warehouse.acquire(ctx)
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("opening the warehouse: %w", err)
 	}
@@ -228,17 +232,34 @@ func sampleBatches(report PlanReport) []*connector.RecordBatch {
 	return batches
 }
 
-// left asks the ledger what may be spent of each pool.
-func (e *Engine) left(ctx context.Context, connection string, limits connector.Limits) ([]PoolLeft, error) {
-	var left []PoolLeft
-	for _, pool := range limits.Pools {
-		units, err := e.store.Left(ctx, connection, pool, e.now())
-		if err != nil {
-			return nil, fmt.Errorf("asking what is left of %s: %w", pool.Name, err)
+// left asks the ledger what a run may spend of each pool: the least of what is
+// left of the connection's and of the sync's own.
+func (e *Engine) left(ctx context.Context, connection Connection, sync Sync) ([]PoolLeft, error) {
+	var all []PoolLeft
+	accounts := newAccounts(connection, sync)
+	for _, pool := range limitsFor(connection, sync).Pools {
+		least := PoolLeft{Pool: pool, Left: pool.Capacity}
+		for i, account := range accounts.pools(pool.Name) {
+			units, err := e.store.Left(ctx, connection.Name, account, e.now())
+			if err != nil {
+				return nil, fmt.Errorf("asking what is left of %s: %w", pool.Name, err)
+			}
+			if least.Left = min(least.Left, units); i > 0 {
+				continue
+			}
+			if least.Said, least.Bound, err = e.store.Said(ctx, connection.Name, account, e.now()); err != nil {
+				return nil, fmt.Errorf("asking what the app said of %s: %w", pool.Name, err)
+			}
 		}
-		left = append(left, PoolLeft{Pool: pool, Left: units})
+		all = append(all, least)
 	}
-	return left, nil
+	return all, nil
+}
+
+// Left returns what runs of a sync may spend of each pool of its connection now,
+// by the limits of both; the zero sync has none of its own.
+func (e *Engine) Left(ctx context.Context, connection Connection, sync Sync) ([]PoolLeft, error) {
+	return e.left(ctx, connection, sync)
 }
 
 // costs estimates what sending records takes. Which way the connector will take

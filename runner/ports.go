@@ -74,17 +74,28 @@ type TicketStore interface {
 }
 
 // Ledger is the budget of connections: units spent per pool over a rolling
-// window, and leases granted and not yet spent. No sequence of concurrent calls
-// grants more than the pool's capacity in any window.
+// window, and leases granted and not yet spent. No sequence of concurrent calls,
+// of any number of processes, grants more than a pool's capacity in any window.
+// Rates of limits are kept as pools too: see [connector.Limit.RatePool].
 type Ledger interface {
-	// Grant leases units of a pool to a run, or says when to ask again.
-	Grant(ctx context.Context, connection, runID string, pool connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error)
-	// Spend books usage: against the run's leases first.
+	// Grant leases units of pools to a run, as many of each, or says when to ask
+	// again. Units the request returns are taken back first.
+	Grant(ctx context.Context, connection, runID string, pools []connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error)
+	// Spend books usage: against the run's leases first. What the app says is
+	// left bounds what is granted for the next 15 minutes, whatever capacity a
+	// pool was given: beyond it the app would refuse.
 	Spend(ctx context.Context, connection, runID string, usage []connector.Usage, now time.Time) error
 	// Release gives back the unspent leases of a run.
 	Release(ctx context.Context, runID string) error
+	// Forfeit books the unspent leases of a run as spent: those of a process
+	// that died, which may have spent them without a word. Taking over a run
+	// does the same.
+	Forfeit(ctx context.Context, runID string, now time.Time) error
 	// Left returns what may still be spent of a pool now.
 	Left(ctx context.Context, connection string, pool connector.Pool, now time.Time) (int64, error)
+	// Said returns what the app itself says is left of a pool, while that bounds
+	// what is granted.
+	Said(ctx context.Context, connection string, pool connector.Pool, now time.Time) (units int64, believed bool, err error)
 }
 
 // Launcher starts connectors.
@@ -107,6 +118,7 @@ type RunningConnector interface {
 type Event struct {
 	Time     time.Time
 	RunID    string
+	Sync     string
 	Plan     *PlanReport
 	Progress *connector.Progress
 	// Outcomes are counts so far (outbound).

@@ -16,11 +16,16 @@ import (
 type RunOptions struct {
 	// Limit bounds the number of records of an outbound run; 0 for all.
 	Limit int64
-	// Deadline is how long the run may take; 0 for as long as it needs.
+	// Deadline is how long the run may take; 0 for what the sync says, which is
+	// as long as it needs unless it was given a deadline.
 	Deadline time.Duration
 	// Resync sends every record again (outbound), or forgets the cursors and
 	// reads everything again (inbound).
 	Resync bool
+	// Beside is the number of runs that the caller starts at once on the same
+	// connection, this one included; 0 means one. Together with those under way
+	// they share what the app allows at once.
+	Beside int
 }
 
 // Run runs a sync once. An unfinished run of it, left behind by a crash or
@@ -46,17 +51,20 @@ func (e *Engine) Run(ctx context.Context, syncName string, options RunOptions) (
 	if err != nil {
 		return Run{}, fmt.Errorf("sync %s: %w", syncName, err)
 	}
-	release, err := e.claim(syncName)
+	release, err := e.claim(sync)
 	if err != nil {
 		return Run{}, err
 	}
 	defer release()
+	if options.Deadline == 0 {
+		options.Deadline = sync.Deadline
+	}
 	open, found, err := e.store.OpenRun(ctx, syncName)
 	if err != nil {
 		return Run{}, fmt.Errorf("looking for an unfinished run of sync %s: %w", syncName, err)
 	}
 	if found {
-		resumed, err := e.carry(ctx, sync, open, RunOptions{Deadline: options.Deadline}, false)
+		resumed, err := e.carry(ctx, sync, open, RunOptions{Deadline: options.Deadline, Beside: options.Beside}, false)
 		if err != nil || resumed.State != RunHealthy && resumed.State != RunIncomplete || ctx.Err() != nil {
 			return resumed, err
 		}
@@ -79,7 +87,7 @@ func (e *Engine) Resume(ctx context.Context, runID string) (Run, error) {
 	if err != nil {
 		return run, fmt.Errorf("sync %s of run %s: %w", run.Sync, runID, err)
 	}
-	release, err := e.claim(run.Sync)
+	release, err := e.claim(sync)
 	if err != nil {
 		return run, err
 	}
@@ -91,7 +99,7 @@ func (e *Engine) Resume(ctx context.Context, runID string) (Run, error) {
 	if !found || open.ID != runID {
 		return run, fmt.Errorf("run %s is held by another process: %w", runID, ErrRunning)
 	}
-	return e.carry(ctx, sync, open, RunOptions{}, false)
+	return e.carry(ctx, sync, open, RunOptions{Deadline: sync.Deadline}, false)
 }
 
 // runID returns a new run's id: when it began, and a random end.
@@ -107,7 +115,7 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(user))
 	defer cancel()
-	warehouse, err := e.warehouse(ctx)
+	warehouse, err := e.warehouse.acquire(ctx)
 	if err != nil {
 		return run, fmt.Errorf("opening the warehouse: %w", err)
 	}
@@ -119,9 +127,9 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	if fresh {
 		run.StartedAt = now
 	}
-	limits, _ := ApplyOverrides(connection.Limits, connection.Overrides) // as sessionConnection does
 	w := &work{
-		engine: e, ctx: ctx, sync: sync, limits: limits, warehouse: warehouse, stop: newStopper(), fresh: fresh,
+		engine: e, ctx: ctx, sync: sync, accounts: newAccounts(connection, sync), warehouse: warehouse, stop: newStopper(), fresh: fresh,
+		bookDue: make(chan struct{}, 1), beside: options.Beside,
 		log:        e.log.With("sync", sync.Name, "run", run.ID),
 		connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
 	}

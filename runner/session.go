@@ -40,11 +40,16 @@ func (e *Engine) launch(ctx context.Context, connectorID string) (RunningConnect
 // open launches the connection's connector and opens a session, with the limits
 // in force.
 func (e *Engine) open(ctx context.Context, connection Connection) (*handle, error) {
+	return e.openWithin(ctx, connection, limitsFor(connection, Sync{}))
+}
+
+// openWithin does the same with the limits given.
+func (e *Engine) openWithin(ctx context.Context, connection Connection, limits connector.Limits) (*handle, error) {
 	running, err := e.launch(ctx, connection.Connector)
 	if err != nil {
 		return nil, err
 	}
-	session, err := running.Open(ctx, sessionConnection(connection))
+	session, err := running.Open(ctx, sessionConnection(connection, limits))
 	if err != nil {
 		err = fmt.Errorf("connection %s: %w", connection.Name, withLastWords(err, running))
 		_ = running.Close() // the refusal is what the user needs
@@ -69,12 +74,10 @@ func (e *Engine) withSession(ctx context.Context, name string, ask func(Connecti
 }
 
 // sessionConnection is the connection as a session needs it: with secrets and
-// the limits in force. Overrides of limits the connector no longer has are left
-// out; Engine.Limits is where they are complained about.
-func sessionConnection(connection Connection) connector.Connection {
+// the limits in force.
+func sessionConnection(connection Connection, limits connector.Limits) connector.Connection {
 	c := publicConnection(connection)
-	c.Secrets = connection.Secrets
-	c.Limits, _ = ApplyOverrides(connection.Limits, connection.Overrides)
+	c.Secrets, c.Limits = connection.Secrets, limits
 	return c
 }
 

@@ -66,7 +66,13 @@ type Sync struct {
 	Connection string
 	Outbound   *OutboundSpec
 	Inbound    *InboundSpec
-	CreatedAt  time.Time
+	// Overrides are limits of this sync's own, within those of the connection:
+	// its runs take no more than either allows.
+	Overrides []LimitOverride
+	// Deadline is how long a run may take unless it is told otherwise; 0 for as
+	// long as it needs.
+	Deadline  time.Duration
+	CreatedAt time.Time
 }
 
 // Direction returns the sync's direction.

@@ -44,8 +44,8 @@ func sumUsage(into map[usageKey]connector.Usage, usage []connector.Usage) {
 		sum.Category, sum.Pool = u.Category, u.Pool
 		sum.Requests += u.Requests
 		sum.Units += u.Units
-		if u.Remaining != nil {
-			sum.Remaining = u.Remaining
+		if left := u.Remaining; left != nil && (sum.Remaining == nil || *left < *sum.Remaining) {
+			sum.Remaining = left // answers come in any order, and it only shrinks meanwhile
 		}
 		into[k] = sum
 	}

@@ -24,6 +24,11 @@ func (e *Engine) ValidateSync(ctx context.Context, sync Sync) error {
 	if err != nil {
 		return fmt.Errorf("connection %s of sync %s: %w", sync.Connection, sync.Name, err)
 	}
+	if !connection.Limits.Empty() {
+		if err := CheckOverrides(connection.Limits, sync); err != nil {
+			return err
+		}
+	}
 	h, err := e.open(ctx, connection)
 	if err != nil {
 		return err

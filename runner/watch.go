@@ -12,7 +12,7 @@ func (w *work) show(event Event) {
 	if w.engine.watcher == nil {
 		return
 	}
-	event.Time, event.RunID = w.engine.now(), w.run.ID
+	event.Time, event.RunID, event.Sync = w.engine.now(), w.run.ID, w.sync.Name
 	w.engine.watcher.Watch(event)
 }
 

@@ -29,12 +29,14 @@ type work struct {
 	engine    *Engine
 	ctx       context.Context
 	sync      Sync
-	limits    connector.Limits
+	accounts  accounts
 	warehouse Warehouse
 	log       *slog.Logger
 	stop      *stopper
 	fresh     bool // started by this process, not resumed
+	beside    int  // runs the caller starts at once on the connection
 	usage     *usageBook
+	bookDue   chan struct{} // has room for one: usage is to be booked at once
 	handle    *handle
 	manifest  connector.Manifest
 
@@ -49,7 +51,8 @@ func (w *work) spawn() error {
 	w.mu.Lock()
 	connection := w.connection
 	w.mu.Unlock()
-	h, err := w.engine.open(w.ctx, connection)
+	limits := share(limitsFor(connection, w.sync), max(w.beside, w.engine.underWay(connection.Name)))
+	h, err := w.engine.openWithin(w.ctx, connection, limits)
 	if err != nil {
 		return err
 	}
@@ -129,6 +132,8 @@ func (w *work) keepBooks(over <-chan struct{}) {
 			err = w.save()
 		case <-book.C:
 			err = w.bookUsage()
+		case <-w.bookDue:
+			err = w.bookUsage()
 		}
 		if err != nil {
 			w.log.Warn("the books of the run are behind", "error", err)
@@ -138,8 +143,16 @@ func (w *work) keepBooks(over <-chan struct{}) {
 
 func (w *work) bookUsage() error {
 	return w.usage.flush(w.ctx, func(ctx context.Context, usage []connector.Usage) error {
-		return w.engine.store.Spend(ctx, w.sync.Connection, w.run.ID, usage, w.engine.now())
+		return w.engine.store.Spend(ctx, w.sync.Connection, w.run.ID, w.accounts.charges(usage), w.engine.now())
 	})
+}
+
+// bookNow has usage booked without waiting for more.
+func (w *work) bookNow() {
+	select {
+	case w.bookDue <- struct{}{}:
+	default: // it is due already
+	}
 }
 
 // timed adds the time a stage takes to the run's timings.

@@ -32,13 +32,13 @@ type limiter struct {
 
 // category is one limit. Its requests pass in the order in which they came.
 type category struct {
-	limit   connector.Limit
-	fits    matcherSet
-	windows []*window
-	group   *group
-	pool    *pool
-	pause   time.Time // no request before it
-	queue   []*pass
+	limit connector.Limit
+	fits  matcherSet
+	rates []*pool
+	group *group
+	pool  *pool
+	pause time.Time // no request before it
+	queue []*pass
 }
 
 // group is a concurrency limit shared by categories.
@@ -47,9 +47,7 @@ type group struct{ size, busy int }
 // pass is one request on its way through the limits.
 type pass struct {
 	category *category
-	units    int64
-	alone    bool   // the host keeps no ledger: the client's own decides
-	lease    *lease // what paid, nil when the own ledger did
+	charges  []charge
 }
 
 func newLimiter(c Config) (*limiter, error) {
@@ -84,7 +82,7 @@ func (l *limiter) add(limit connector.Limit) error {
 		if r.Count < 1 || r.Per <= 0 {
 			return badConfig("the limit %s: a rate of %d per %v lets nothing pass", limit.Category, r.Count, r.Per)
 		}
-		c.windows = append(c.windows, &window{size: r.Count, per: r.Per})
+		c.rates = append(c.rates, &pool{name: limit.RatePool(r).Name, rate: true, window: window{size: r.Count, per: r.Per}})
 	}
 	if limit.Cost != nil {
 		if c.pool = l.pools[limit.Cost.Pool]; c.pool == nil {
@@ -138,13 +136,14 @@ func (l *limiter) enter(r *http.Request) (*pass, error) {
 	if c == nil {
 		return nil, nil
 	}
-	p := &pass{category: c, alone: connector.HostFrom(r.Context()) == nil}
+	var units int64
 	if c.limit.Cost != nil {
-		p.units = c.limit.Cost.For(l.itemsOf(r))
+		units = c.limit.Cost.For(l.itemsOf(r))
 	}
-	if c.pool != nil && p.units > c.pool.window.size {
-		return nil, connector.Errorf(connector.ClassConfig, "COST_EXCEEDS_POOL", "one request of %s costs %d, more than %s ever holds", c.name(), p.units, c.pool.name)
+	if c.pool != nil && units > c.pool.window.size {
+		return nil, connector.Errorf(connector.ClassConfig, "COST_EXCEEDS_POOL", "one request of %s costs %d, more than %s ever holds", c.name(), units, c.pool.name)
 	}
+	p := &pass{category: c, charges: c.charges(units, connector.HostFrom(r.Context()) == nil)}
 	l.mu.Lock()
 	c.queue = append(c.queue, p)
 	l.mu.Unlock()
@@ -187,8 +186,8 @@ func (l *limiter) await(ctx context.Context, p *pass) error {
 			return nil
 		case v.err != nil:
 			return v.err
-		case v.ask:
-			if err := l.askHost(ctx, p); err != nil {
+		case v.ask != nil:
+			if err := l.askHost(ctx, p, v.ask); err != nil {
 				return err
 			}
 		default:
@@ -204,7 +203,7 @@ type verdict struct {
 	ok      bool
 	at      time.Time // not before; zero when that depends on requests under way
 	waiting connector.Waiting
-	ask     bool // the host is to be asked for budget
+	ask     *charge // what the host is to be asked for
 	err     error
 }
 
@@ -217,8 +216,8 @@ func (l *limiter) check(ctx context.Context, p *pass, now time.Time) verdict {
 		v.at = c.pause
 	}
 	wait := v.at.After(now)
-	for _, w := range c.windows {
-		if ok, at := w.free(1, place, now); !ok {
+	for _, r := range c.rates {
+		if ok, at := r.window.free(1, place, now); !ok {
 			wait = true
 			if at.After(v.at) {
 				v.at = at
@@ -229,24 +228,23 @@ func (l *limiter) check(ctx context.Context, p *pass, now time.Time) verdict {
 	if wait || full || place > 0 {
 		return v
 	}
-	if c.pool == nil || p.units == 0 {
-		return verdict{ok: true}
+	for i := range p.charges {
+		if v := l.checkCharge(ctx, &p.charges[i], now); !v.ok {
+			return v
+		}
 	}
-	return l.checkPool(ctx, p, now)
+	return verdict{ok: true}
 }
 
 // take takes what check found free. The lock is held.
 func (l *limiter) take(ctx context.Context, p *pass) {
 	c := p.category
 	c.unqueue(p)
-	for _, w := range c.windows {
-		w.take(1)
-	}
 	if c.group != nil {
 		c.group.busy++
 	}
-	if c.pool != nil && p.units > 0 {
-		l.pay(ctx, p)
+	for i := range p.charges {
+		l.pay(ctx, &p.charges[i])
 	}
 	l.wake() // the next in the queue is first now
 }
@@ -300,14 +298,12 @@ func (l *limiter) answered(p *pass, f fate) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	windows, now := p.category.windows, time.Now()
-	for _, w := range windows {
-		settle(w, 1, f, now)
-	}
-	if p.category.pool != nil && p.units > 0 {
-		settle(&p.category.pool.window, p.units, f, now)
-		if f == fateUnsent && p.lease != nil {
-			p.lease.units += p.units
+	now := time.Now()
+	for i := range p.charges {
+		c := &p.charges[i]
+		settle(&c.pool.window, c.units, f, now)
+		if f == fateUnsent && c.lease != nil {
+			c.lease.units += c.units
 		}
 	}
 	l.wake()

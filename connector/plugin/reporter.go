@@ -62,13 +62,20 @@ func (r *reporter) spend(u connector.Usage) {
 		if have := &r.usage[i]; have.Category == u.Category && have.Pool == u.Pool {
 			have.Requests += u.Requests
 			have.Units += u.Units
-			if u.Remaining != nil {
-				have.Remaining = u.Remaining
-			}
+			have.Remaining = less(have.Remaining, u.Remaining)
 			return
 		}
 	}
 	r.usage = append(r.usage, u)
+}
+
+// less is the smaller of two things the app has said: answers come in another
+// order than they were given, and what is left only shrinks meanwhile.
+func less(a, b *int64) *int64 {
+	if a == nil || b != nil && *b < *a {
+		return b
+	}
+	return a
 }
 
 // merge lets newer values replace older ones of the same name. The lock is held.

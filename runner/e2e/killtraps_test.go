@@ -147,9 +147,9 @@ func (s *trappedStore) KeepWithConnection(ctx context.Context, name string, keep
 	return s.trap.around("store.KeepWithConnection", func() error { return s.Store.KeepWithConnection(ctx, name, keep) })
 }
 
-func (s *trappedStore) Grant(ctx context.Context, connection, runID string, pool connector.Pool, request connector.GrantRequest, now time.Time) (grant connector.Grant, err error) {
+func (s *trappedStore) Grant(ctx context.Context, connection, runID string, pools []connector.Pool, request connector.GrantRequest, now time.Time) (grant connector.Grant, err error) {
 	err = s.trap.around("store.Grant", func() error {
-		grant, err = s.Store.Grant(ctx, connection, runID, pool, request, now)
+		grant, err = s.Store.Grant(ctx, connection, runID, pools, request, now)
 		return err
 	})
 	return grant, err

@@ -93,17 +93,17 @@ func checkUsage(u connector.Usage) error {
 
 // GrantRequest asks for budget. ID links the answer to it.
 func GrantRequest(id int64, r connector.GrantRequest) (*connectorv1.GrantRequest, error) {
-	return &connectorv1.GrantRequest{Id: id, Pool: r.Pool, Units: r.Units, Want: r.Want}, first(positive("id", id), checkGrantRequest(r))
+	return &connectorv1.GrantRequest{Id: id, Pool: r.Pool, Units: r.Units, Want: r.Want, Returned: r.Returned}, first(positive("id", id), checkGrantRequest(r))
 }
 
 // GrantRequestFrom reads a request for budget and its id.
 func GrantRequestFrom(r *connectorv1.GrantRequest) (id int64, out connector.GrantRequest, err error) {
-	out = connector.GrantRequest{Pool: r.GetPool(), Units: r.GetUnits(), Want: r.GetWant()}
+	out = connector.GrantRequest{Pool: r.GetPool(), Units: r.GetUnits(), Want: r.GetWant(), Returned: r.GetReturned()}
 	return r.GetId(), out, first(positive("id", r.GetId()), checkGrantRequest(out))
 }
 
 func checkGrantRequest(r connector.GrantRequest) error {
-	return first(required("pool", r.Pool), positive("units", r.Units), notNegative("want", r.Want))
+	return first(required("pool", r.Pool), positive("units", r.Units), notNegative("want", r.Want), notNegative("returned", r.Returned))
 }
 
 // Grant answers the request with an id.

@@ -95,7 +95,7 @@ func TestUsageErrorsSayWhatToDo(t *testing.T) {
 		{"nonsense", "sluice --help"},
 		{"syncs nonsense", "sluice syncs --help"},
 		{"syncs run", "usage: sluice syncs run SYNC"},
-		{"syncs run a b", "usage: sluice syncs run SYNC"},
+		{"syncs run a a", "named twice"},
 		{"runs list --nonsense", "sluice runs list --help"},
 		{"runs records r --status GREAT", "REJECTED"},
 		{"connectors add nothing", "sluice-connector-nothing"},
@@ -358,7 +358,7 @@ func TestALoginThatWasRefusedIsAnAuthError(t *testing.T) {
 func TestProgressIsOneLineInTwoSecondsAndAtChanges(t *testing.T) {
 	t.Parallel()
 	env, _, stderr := testEnv(t)
-	p := (&app{env: env}).progress()
+	p := (&app{env: env}).progress(false)
 	now := time.Unix(1000, 0)
 	p.Watch(runner.Event{Time: now, Plan: &runner.PlanReport{Records: 100, SourceRows: 200}})
 	for i := range 50 { // 5 seconds
@@ -379,7 +379,7 @@ func TestProgressDrawsBarsOnATerminal(t *testing.T) {
 	t.Parallel()
 	env, _, stderr := testEnv(t)
 	env.StderrTerminal = true
-	p := (&app{env: env}).progress()
+	p := (&app{env: env}).progress(false)
 	p.Watch(runner.Event{Time: time.Now(), Plan: &runner.PlanReport{Records: 10}})
 	p.Watch(runner.Event{Time: time.Now(), Outcomes: map[connector.Status]int64{connector.StatusSucceeded: 10}})
 	p.Watch(runner.Event{Time: time.Now(), Stream: &runner.StreamResult{Stream: "Leads", Counts: runner.StreamCounts{Rows: 7}}})

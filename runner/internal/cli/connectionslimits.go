@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,13 @@ func connectionsLimits(a *app) *cobra.Command {
   --set CATEGORY=100/minute[,5/second]  the rates of a category
   --set POOL=20000                      the capacity of a pool
   --concurrency CATEGORY=3              requests at once (0 lifts the bound)
-  --unset NAME                          back to what the connector says`,
+  --unset NAME                          back to what the connector says
+
+All runs on the connection share pools and rates, also those of other processes
+with the same state folder. What the app itself says is left of a pool bounds
+them as well, whatever capacity was set, for 15 minutes after it was last said:
+beyond it the app would refuse. Syncs can have narrower limits of their own: see
+sluice syncs limits.`,
 		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.with(cmd.Context(), nil, func(h *host) error {
@@ -30,11 +37,16 @@ func connectionsLimits(a *app) *cobra.Command {
 			})
 		},
 	}
-	f := cmd.Flags()
-	f.StringArrayVar(&set, "set", nil, "override CATEGORY=RATES or POOL=CAPACITY; may be repeated")
-	f.StringArrayVar(&concurrency, "concurrency", nil, "override CATEGORY=NUMBER; may be repeated")
-	f.StringArrayVar(&unset, "unset", nil, "drop the override of a category or pool; may be repeated")
+	limitFlags(cmd, &set, &concurrency, &unset)
 	return cmd
+}
+
+// limitFlags are the flags that change overrides.
+func limitFlags(cmd *cobra.Command, set, concurrency, unset *[]string) {
+	f := cmd.Flags()
+	f.StringArrayVar(set, "set", nil, "override CATEGORY=RATES or POOL=CAPACITY; may be repeated")
+	f.StringArrayVar(concurrency, "concurrency", nil, "override CATEGORY=NUMBER; may be repeated")
+	f.StringArrayVar(unset, "unset", nil, "drop the override of a category or pool; may be repeated")
 }
 
 func (a *app) limits(ctx context.Context, h *host, name string, set, concurrency, unset []string) error {
@@ -65,25 +77,33 @@ func (a *app) limits(ctx context.Context, h *host, name string, set, concurrency
 		return err
 	}
 	shape := LimitsShape{Sentences: sentences, Overrides: append([]config.Limit{}, config.WrittenConnection(c).Limits...)}
-	for _, p := range limits.Pools {
-		left, err := h.store.Left(ctx, name, p, a.env.Now())
-		if err != nil {
-			return err
-		}
-		shape.Pools = append(shape.Pools, poolShape(p, left))
+	c.Limits = limits // with overrides, which change nothing when applied again
+	left, err := h.Left(ctx, c, runner.Sync{})
+	if err != nil {
+		return err
 	}
+	shape.Pools = shapes(left, poolShape)
 	shape.Limits = shapes(limits.Limits, limitShape)
 	return a.result(shape, func() {
 		for _, sentence := range sentences {
 			a.say("%s", sentence)
 		}
 		for _, p := range shape.Pools {
-			a.say("left of %s: %d of %d", p.Name, p.Left, p.Capacity)
+			a.say("%s", leftText(p))
 		}
 		for _, o := range shape.Overrides {
 			a.say("overridden: %s", o.Category+o.Pool)
 		}
 	})
+}
+
+// leftText says what is left of a pool, and whether that is the app's word.
+func leftText(p PoolShape) string {
+	text := fmt.Sprintf("left of %s: %d of %d", p.Name, p.Left, p.Capacity)
+	if p.Said != nil && *p.Said < p.Capacity {
+		text += fmt.Sprintf(" (the app itself says that %d are left)", *p.Said)
+	}
+	return text
 }
 
 func limitShape(l connector.Limit) LimitShape {

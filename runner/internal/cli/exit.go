@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/runner"
@@ -54,6 +55,22 @@ func (e *runEnd) Error() string {
 		text += fmt.Sprintf("; see what became of the records with: sluice runs records %s --status REJECTED,INVALID,IN_DOUBT", e.run.ID)
 	}
 	return text
+}
+
+// severalEnds are the ends of several runs, the gravest first.
+type severalEnds struct{ ends []error }
+
+func (e *severalEnds) Error() string { return errors.Join(e.ends...).Error() }
+
+// Unwrap returns the gravest, which decides the exit code.
+func (e *severalEnds) Unwrap() error { return e.ends[0] }
+
+// gravity orders exit codes by how much they ask of the user.
+func gravity(code int) int {
+	order := []int{
+		ExitOK, ExitDelayed, ExitIncomplete, ExitBusy, ExitUsage, ExitPlanRefused, ExitFailed, ExitConnector, ExitInternal, ExitInterrupted,
+	}
+	return slices.Index(order, code)
 }
 
 // exitCode is the one table from what went wrong to the exit code.

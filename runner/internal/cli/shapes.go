@@ -105,6 +105,8 @@ type PoolShape struct {
 	Capacity      int64   `json:"capacity"`
 	WindowSeconds float64 `json:"window_seconds"`
 	Left          int64   `json:"left"`
+	// Said is what the app itself says is left, as long as that counts.
+	Said *int64 `json:"said_by_app,omitempty"`
 }
 
 // LimitShape is a limit in force.

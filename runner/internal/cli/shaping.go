@@ -125,7 +125,7 @@ func planShape(p runner.Plan) PlanShape {
 			return PathShape{Name: p.Name, Label: p.Label, Chosen: p.Chosen, Reason: p.Reason, Costs: costs}
 		}),
 		Costs: shapes(p.Costs, func(c runner.CostEstimate) CostShape { return CostShape(c) }),
-		Left:  shapes(p.Left, func(l runner.PoolLeft) PoolShape { return poolShape(l.Pool, l.Left) }),
+		Left:  shapes(p.Left, poolShape),
 	}
 }
 
@@ -139,8 +139,12 @@ func sampleShape(schema *connector.Schema, s runner.Sample) SampleShape {
 	return shape
 }
 
-func poolShape(p connector.Pool, left int64) PoolShape {
-	return PoolShape{Name: p.Name, Capacity: p.Capacity, WindowSeconds: p.Window.Seconds(), Left: left}
+func poolShape(l runner.PoolLeft) PoolShape {
+	shape := PoolShape{Name: l.Pool.Name, Capacity: l.Pool.Capacity, WindowSeconds: l.Pool.Window.Seconds(), Left: l.Left}
+	if l.Bound {
+		shape.Said = &l.Said
+	}
+	return shape
 }
 
 func questionShape(f connector.Field) QuestionShape {

@@ -13,7 +13,7 @@ import (
 
 func syncsCommand(a *app) *cobra.Command {
 	return group("syncs", "Configure, plan and run syncs", syncsCreate(a), syncsForm(a), syncsList(a), syncsShow(a),
-		syncsPlan(a), syncsRun(a), syncsDelete(a))
+		syncsPlan(a), syncsRun(a), syncsLimits(a), syncsDelete(a))
 }
 
 func syncsList(a *app) *cobra.Command {

@@ -27,7 +27,7 @@ type createSync struct {
 	autoMap, replace               bool
 	streams, tables                []string
 	attempts                       int
-	backoff                        time.Duration
+	backoff, deadline              time.Duration
 }
 
 func syncsCreate(a *app) *cobra.Command {
@@ -74,6 +74,7 @@ What can be answered and mapped is shown by: sluice syncs form`,
 	f.StringArrayVar(&c.tables, "table", nil, "fill this table from a stream, STREAM=TABLE; may be repeated")
 	f.IntVar(&c.attempts, "max-attempts", 0, "runs that may try a record before it is held back (default 10)")
 	f.DurationVar(&c.backoff, "backoff", 0, "pause after a record's first failed attempt, doubled after each further one")
+	f.DurationVar(&c.deadline, "deadline", 0, "stop runs after this long; the next run goes on (default never)")
 	f.BoolVar(&c.replace, "replace", false, "replace an existing sync")
 	return cmd
 }
@@ -113,8 +114,12 @@ func (c *createSync) sync(ctx context.Context, h *host) (runner.Sync, error) {
 		return sync, fmt.Errorf("sync %s %w; use --replace, or another name", c.name, runner.ErrExists)
 	}
 	if found {
-		sync.CreatedAt = old.CreatedAt
+		sync.CreatedAt, sync.Overrides = old.CreatedAt, old.Overrides
 	}
+	if c.deadline < 0 {
+		return sync, usagef("--deadline %s is not a time a run could take", c.deadline)
+	}
+	sync.Deadline = c.deadline
 	if sync.Connection, err = whichConnection(ctx, h, c.connection); err != nil {
 		return sync, err
 	}

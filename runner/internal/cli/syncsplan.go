@@ -58,7 +58,7 @@ func (a *app) sayPlan(p PlanShape) {
 		a.say("cost%s: %d of %s (%s)", name, c.Units, c.Pool, c.Basis)
 	}
 	for _, l := range p.Left {
-		a.say("left of %s: %d of %d", l.Name, l.Left, l.Capacity)
+		a.say("%s", leftText(l))
 	}
 	if p.Records > 0 {
 		a.say("nothing was sent")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -15,27 +16,105 @@ import (
 func syncsRun(a *app) *cobra.Command {
 	var options runner.RunOptions
 	cmd := &cobra.Command{
-		Use: "run SYNC", Short: "Run a sync once; an unfinished run is resumed first",
-		Long: `Run a sync once. Ctrl-C stops it gracefully: what was settled stays settled and the
-next run goes on. A second Ctrl-C stops at once; nothing is lost or doubled by that
-either.`,
-		Args: takes(1, 1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.run(cmd.Context(), func(ctx context.Context, h *host) (runner.Run, error) {
-				return h.Run(ctx, args[0], options)
-			})
-		},
+		Use: "run SYNC...", Short: "Run syncs once, several of them side by side; unfinished runs are resumed first",
+		Long: `Run a sync once; several are run side by side in one process, sharing the budget
+of their connections, and the exit code is that of the worst. Ctrl-C stops runs
+gracefully: what was settled stays settled and the next run goes on. A second
+Ctrl-C stops at once; nothing is lost or doubled by that either.`,
+		Args: takes(1, -1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runAll(cmd.Context(), args, options) },
 	}
 	f := cmd.Flags()
 	f.Int64Var(&options.Limit, "limit", 0, "send at most this many records (default all)")
-	f.DurationVar(&options.Deadline, "deadline", 0, "stop after this long; the next run goes on (default never)")
+	f.DurationVar(&options.Deadline, "deadline", 0, "stop after this long; the next run goes on (default what the sync says, or never)")
 	f.BoolVar(&options.Resync, "resync", false, "send every record again, or read everything again")
 	return cmd
 }
 
+// runAll runs syncs side by side.
+func (a *app) runAll(ctx context.Context, names []string, options runner.RunOptions) error {
+	if len(names) == 1 {
+		return a.run(ctx, func(ctx context.Context, h *host) (runner.Run, error) { return h.Run(ctx, names[0], options) })
+	}
+	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) < len(names) {
+		return usagef("a sync is named twice: each is run once")
+	}
+	progress := a.progress(true)
+	ended := make([]runner.Run, len(names))
+	failed := make([]error, len(names))
+	err := a.with(ctx, progress, func(h *host) error {
+		beside, err := besides(ctx, h, names)
+		if err != nil {
+			return err
+		}
+		var runs sync.WaitGroup
+		for i, name := range names {
+			runs.Go(func() {
+				own := options
+				own.Beside = beside[name]
+				ended[i], failed[i] = h.Run(ctx, name, own)
+			})
+		}
+		runs.Wait()
+		return nil
+	})
+	progress.finish()
+	if err != nil {
+		return err
+	}
+	if err := a.result(shapes(ended, runShape), func() {
+		for i, run := range ended {
+			if run.ID != "" && failed[i] == nil {
+				a.sayRun(run)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	return worst(ended, failed)
+}
+
+// besides counts, for each sync, those to be run at once on its connection.
+func besides(ctx context.Context, h *host, names []string) (map[string]int, error) {
+	connections := map[string]string{}
+	counts := map[string]int{}
+	for _, name := range names {
+		s, err := h.store.Sync(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		connections[name] = s.Connection
+		counts[s.Connection]++
+	}
+	beside := map[string]int{}
+	for name, connection := range connections {
+		beside[name] = counts[connection]
+	}
+	return beside, nil
+}
+
+// worst gathers how runs ended that were not Healthy: the exit code is that of
+// the gravest.
+func worst(ended []runner.Run, failed []error) error {
+	var bad []error
+	for i, run := range ended {
+		switch {
+		case failed[i] != nil:
+			bad = append(bad, failed[i])
+		case run.State != runner.RunHealthy:
+			bad = append(bad, &runEnd{run: run})
+		}
+	}
+	if bad == nil {
+		return nil
+	}
+	slices.SortStableFunc(bad, func(a, b error) int { return gravity(exitCode(b)) - gravity(exitCode(a)) })
+	return &severalEnds{ends: bad}
+}
+
 // run does a run with its progress shown, and reports how it ended.
 func (a *app) run(ctx context.Context, do func(context.Context, *host) (runner.Run, error)) error {
-	progress := a.progress()
+	progress := a.progress(false)
 	var run runner.Run
 	err := a.with(ctx, progress, func(h *host) (err error) {
 		run, err = do(ctx, h)

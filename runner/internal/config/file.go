@@ -50,6 +50,11 @@ type Sync struct {
 	Connection string    `yaml:"connection" json:"connection"`
 	Outbound   *Outbound `yaml:"outbound,omitempty" json:"outbound,omitempty"`
 	Inbound    *Inbound  `yaml:"inbound,omitempty" json:"inbound,omitempty"`
+	// Deadline is how long a run may take, a duration such as 2h; empty for as
+	// long as it needs.
+	Deadline string `yaml:"deadline,omitempty" json:"deadline,omitempty"`
+	// Limits are the sync's own, within those of the connection.
+	Limits []Limit `yaml:"limits,omitempty" json:"limits,omitempty"`
 }
 
 // Outbound is the outbound half of a sync.

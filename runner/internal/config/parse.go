@@ -170,6 +170,15 @@ func (r *reader) sync(name string, s Sync) runner.Sync {
 	if s.Inbound != nil {
 		sync.Inbound = r.inbound(*s.Inbound, "syncs", name, "inbound")
 	}
+	if s.Deadline != "" {
+		var err error
+		if sync.Deadline, err = time.ParseDuration(s.Deadline); err != nil || sync.Deadline <= 0 {
+			r.fail("deadline %q is not a duration, such as 2h", []any{s.Deadline}, "syncs", name, "deadline")
+		}
+	}
+	for i, l := range s.Limits {
+		sync.Overrides = append(sync.Overrides, r.limit(l, "syncs", name, "limits", i))
+	}
 	return sync
 }
 

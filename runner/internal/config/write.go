@@ -27,20 +27,36 @@ func Write(connections []runner.Connection, syncs []runner.Sync) ([]byte, error)
 
 // WrittenConnection returns a connection as it stands in a file.
 func WrittenConnection(c runner.Connection) Connection {
-	written := Connection{Connector: c.Connector, Method: c.Method, Answers: writtenAnswers(c.Answers)}
-	for _, o := range c.Overrides {
+	return Connection{Connector: c.Connector, Method: c.Method, Answers: writtenAnswers(c.Answers), Limits: writtenLimits(c.Overrides)}
+}
+
+func writtenLimits(overrides []runner.LimitOverride) []Limit {
+	var written []Limit
+	for _, o := range overrides {
 		l := Limit{Category: o.Category, Pool: o.Pool, Concurrency: o.MaxConcurrency, Capacity: o.Capacity}
 		for _, rate := range o.Rates {
 			l.Rates = append(l.Rates, FormatRate(rate))
 		}
-		written.Limits = append(written.Limits, l)
+		written = append(written, l)
 	}
 	return written
 }
 
+// LimitText says an override in one line.
+func LimitText(l Limit) string {
+	parts := slices.Clone(l.Rates)
+	if l.Capacity != nil {
+		parts = append(parts, fmt.Sprintf("capacity %d", *l.Capacity))
+	}
+	if l.Concurrency != nil {
+		parts = append(parts, fmt.Sprintf("%d at once", *l.Concurrency))
+	}
+	return l.Category + l.Pool + ": " + strings.Join(parts, ", ")
+}
+
 // WrittenSync returns a sync as it stands in a file.
 func WrittenSync(s runner.Sync) Sync {
-	written := Sync{Connection: s.Connection}
+	written := Sync{Connection: s.Connection, Deadline: durationText(s.Deadline), Limits: writtenLimits(s.Overrides)}
 	if o := s.Outbound; o != nil {
 		written.Outbound = &Outbound{
 			Source:     Source{Table: o.Source.Table, Query: o.Source.Query, File: o.Source.File},

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -14,52 +13,82 @@ const (
 	// grantTime is how long a granted unit may be spent.
 	grantTime = 10 * time.Minute
 	// reportTime is how long after its grant's end a unit's use may still be
-	// reported. A run that asks again later than that gets its unspent units back.
-	reportTime = time.Minute
+	// reported: a request waits 5 minutes for its answer at most. A run that asks
+	// again later than that gets its unspent units back.
+	reportTime = 6 * time.Minute
 	// slices divide a pool's window: spent units come back up to one slice late,
 	// never early.
 	slicesPerWindow = 1440
 	// heardTime is how long the app's word on what is left is believed without
 	// being heard again; others may have spent or regained since.
 	heardTime = 15 * time.Minute
-	// askAgain is when to ask again for units that other runs hold unspent.
-	askAgain = 5 * time.Second
+	// plenty is the share of what is left that may be granted beyond what is
+	// needed, as its inverse: what one run holds unspent no other can use.
+	plenty = 50
 )
 
-// Grant leases units of a pool to a run. It grants what is wanted as far as it is
-// there, at least what is needed, or nothing and the time to ask again. Asking
-// for more than the pool can ever hold is an error of class QUOTA_EXHAUSTED.
+// Grant leases units of pools to a run: the same number of each, since every
+// request takes from all of them. It grants what is wanted as long as there is
+// plenty, at least what is needed, or nothing and the time to ask again. Asking
+// for more than a pool can ever hold is an error of class QUOTA_EXHAUSTED.
 //
 // Units count as taken from the moment they are granted until the run spends
-// them, releases them, or, when it did neither, for one window after the grant
-// has expired.
-func (s *Store) Grant(ctx context.Context, connection, runID string, pool connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error) {
+// them, returns or releases them, or, when it did nothing of it, for one window
+// after the grant has expired.
+func (s *Store) Grant(ctx context.Context, connection, runID string, pools []connector.Pool, request connector.GrantRequest, now time.Time) (connector.Grant, error) {
 	needed := max(request.Units, 1)
-	if needed > pool.Capacity {
-		return connector.Grant{}, connector.Errorf(connector.ClassQuotaExhausted, "POOL_TOO_SMALL",
-			"%d units of pool %q are needed at once, and it never has more than %d: raise its capacity if the app allows more", needed, pool.Name, pool.Capacity)
+	for _, pool := range pools {
+		if needed > pool.Capacity {
+			return connector.Grant{}, connector.Errorf(connector.ClassQuotaExhausted, "POOL_TOO_SMALL",
+				"%d units of pool %q are needed at once, and it never has more than %d: raise its capacity if the app allows more", needed, pool.Name, pool.Capacity)
+		}
 	}
-	grant := connector.Grant{Pool: pool.Name}
+	grant := connector.Grant{Pool: request.Pool}
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if err := sweep(ctx, tx, connection, runID, pool, now); err != nil {
-			return err
+		units := max(request.Want, needed)
+		for _, pool := range pools {
+			if err := takeOff(ctx, tx, connection, runID, pool.Name, request.Returned); err != nil {
+				return err
+			}
+			if err := sweep(ctx, tx, connection, runID, pool, now); err != nil {
+				return err
+			}
+			b, err := readBalance(ctx, tx, connection, pool, now)
+			if err != nil {
+				return err
+			}
+			left := b.left()
+			units = min(units, max(needed, left/plenty))
+			if left >= needed {
+				continue
+			}
+			at, err := retryAt(ctx, tx, connection, pool, b, needed, now)
+			if err != nil {
+				return err
+			}
+			if at.After(grant.RetryAt) {
+				grant.RetryAt = at
+			}
 		}
-		b, err := readBalance(ctx, tx, connection, pool, now)
-		if err != nil {
-			return err
+		if !grant.RetryAt.IsZero() {
+			return nil
 		}
-		if b.left() < needed {
-			grant.RetryAt, err = retryAt(ctx, tx, connection, runID, pool, b, needed, now)
-			return err
+		grant.Units, grant.ExpiresAt = units, now.Add(grantTime)
+		for _, pool := range pools {
+			if expires := now.Add(max(pool.Window, time.Second)); expires.Before(grant.ExpiresAt) {
+				grant.ExpiresAt = expires
+			}
 		}
-		grant.Units = min(max(request.Want, needed), b.left())
-		grant.ExpiresAt = now.Add(min(grantTime, max(pool.Window, time.Second)))
-		_, err = tx.ExecContext(ctx, "INSERT INTO leases (connection, pool, run, units, expires_at) VALUES (?, ?, ?, ?, ?)",
-			connection, pool.Name, runID, grant.Units, micros(grant.ExpiresAt))
-		return err
+		for _, pool := range pools {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO leases (connection, pool, run, units, expires_at) VALUES (?, ?, ?, ?, ?)",
+				connection, pool.Name, runID, units, micros(grant.ExpiresAt)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return connector.Grant{}, fmt.Errorf("granting units of pool %q: %w", pool.Name, err)
+		return connector.Grant{}, fmt.Errorf("granting units of pool %q: %w", request.Pool, err)
 	}
 	return grant, nil
 }
@@ -73,7 +102,7 @@ func (s *Store) Spend(ctx context.Context, connection, runID string, usage []con
 			if u.Pool == "" {
 				continue
 			}
-			if err := spendLeases(ctx, tx, connection, runID, u); err != nil {
+			if err := takeOff(ctx, tx, connection, runID, u.Pool, u.Units); err != nil {
 				return err
 			}
 			if err := book(ctx, tx, connection, u, now); err != nil {
@@ -92,82 +121,60 @@ func (s *Store) Release(ctx context.Context, runID string) error {
 	})
 }
 
+// Forfeit books the unspent leases of a run as spent.
+func (s *Store) Forfeit(ctx context.Context, runID string, now time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error { return forfeit(ctx, tx, runID, now) })
+}
+
+func forfeit(ctx context.Context, tx *sql.Tx, runID string, now time.Time) error {
+	type lease struct {
+		connection, pool string
+		units, expires   int64
+	}
+	leases, err := collect(ctx, tx, func(scan func(...any) error) (lease, error) {
+		var l lease
+		err := scan(&l.connection, &l.pool, &l.units, &l.expires)
+		return l, err
+	}, "SELECT connection, pool, units, expires_at FROM leases WHERE run = ?", runID)
+	if err != nil {
+		return err
+	}
+	for _, l := range leases {
+		at := now
+		if ended := instant(l.expires); ended.Before(now) {
+			at = ended
+		}
+		if err := book(ctx, tx, l.connection, connector.Usage{Pool: l.pool, Units: l.units}, at); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM leases WHERE run = ?", runID)
+	return err
+}
+
 // Left returns what may still be granted of a pool at a time.
 func (s *Store) Left(ctx context.Context, connection string, pool connector.Pool, now time.Time) (int64, error) {
+	b, err := s.balance(ctx, connection, pool, now)
+	return max(b.left(), 0), err
+}
+
+// Said returns what the app itself says is left of a pool, while that is
+// believed.
+func (s *Store) Said(ctx context.Context, connection string, pool connector.Pool, now time.Time) (units int64, believed bool, err error) {
+	b, err := s.balance(ctx, connection, pool, now)
+	return max(b.heard, 0), b.believed, err
+}
+
+func (s *Store) balance(ctx context.Context, connection string, pool connector.Pool, now time.Time) (balance, error) {
 	// One transaction, so that units on their way from a lease to the spent
 	// ones are seen once; readers of a WAL hinder nobody.
 	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return 0, explain(err)
+		return balance{}, explain(err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
 	b, err := readBalance(ctx, tx, connection, pool, now)
-	return max(b.left(), 0), explain(err)
-}
-
-// balance is a pool at an instant.
-type balance struct {
-	capacity      int64
-	spent, leased int64
-	// heard is what the app said is left, less what was taken since; it counts
-	// when believed, until then.
-	heard    int64
-	believed bool
-	until    time.Time
-}
-
-func (b balance) left() int64 {
-	left := b.capacity - b.spent - b.leased
-	if b.believed {
-		left = min(left, b.heard-b.leased)
-	}
-	return left
-}
-
-func readBalance(ctx context.Context, q querier, connection string, pool connector.Pool, now time.Time) (balance, error) {
-	b := balance{capacity: pool.Capacity}
-	err := q.QueryRowContext(ctx, `SELECT
-		(SELECT coalesce(sum(units), 0) FROM spent WHERE connection = ?1 AND pool = ?2 AND ends > ?3),
-		(SELECT coalesce(sum(units), 0) FROM leases WHERE connection = ?1 AND pool = ?2 AND expires_at > ?3)`,
-		connection, pool.Name, micros(now.Add(-pool.Window))).Scan(&b.spent, &b.leased)
-	if err != nil {
-		return b, err
-	}
-	var at int64
-	err = q.QueryRowContext(ctx, "SELECT remaining, remaining_at FROM pools WHERE connection = ? AND pool = ? AND remaining IS NOT NULL",
-		connection, pool.Name).Scan(&b.heard, &at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return b, nil
-	}
-	b.until = instant(at).Add(min(heardTime, pool.Window))
-	b.believed = now.Before(b.until)
-	return b, err
-}
-
-// retryAt says when enough will have left the window, or sooner when what other
-// runs hold unspent would do. What the run holds itself is its own to spend.
-func retryAt(ctx context.Context, tx *sql.Tx, connection, runID string, pool connector.Pool, b balance, needed int64, now time.Time) (time.Time, error) {
-	var others int64
-	err := tx.QueryRowContext(ctx, "SELECT coalesce(sum(units), 0) FROM leases WHERE connection = ? AND pool = ? AND run <> ? AND expires_at > ?",
-		connection, pool.Name, runID, micros(now.Add(-pool.Window))).Scan(&others)
-	if err != nil {
-		return time.Time{}, err
-	}
-	if b.left()+others >= needed {
-		return now.Add(askAgain), nil
-	}
-	if b.believed && b.capacity-b.spent-b.leased >= needed {
-		return b.until, nil
-	}
-	lacking := needed - (b.capacity - b.spent - b.leased)
-	var ends int64
-	err = tx.QueryRowContext(ctx, `SELECT min(ends) FROM
-		(SELECT ends, sum(units) OVER (ORDER BY ends) AS freed FROM spent WHERE connection = ? AND pool = ? AND ends > ?)
-		WHERE freed >= ? HAVING count(*) > 0`, connection, pool.Name, micros(now.Add(-pool.Window)), lacking).Scan(&ends)
-	if errors.Is(err, sql.ErrNoRows) { // leases stand in the way
-		return now.Add(askAgain), nil
-	}
-	return instant(ends).Add(pool.Window), err
+	return b, explain(err)
 }
 
 // sweep forgets what counts no longer, and remembers the pool's window.
@@ -186,18 +193,21 @@ func sweep(ctx context.Context, tx *sql.Tx, connection, runID string, pool conne
 	return err
 }
 
-// spendLeases takes a run's usage off its leases.
-func spendLeases(ctx context.Context, tx *sql.Tx, connection, runID string, u connector.Usage) error {
+// takeOff takes units off a run's leases of a pool, the oldest first.
+func takeOff(ctx context.Context, tx *sql.Tx, connection, runID, pool string, units int64) error {
+	if units <= 0 {
+		return nil
+	}
 	type lease struct{ id, units int64 }
 	leases, err := collect(ctx, tx, func(scan func(...any) error) (lease, error) {
 		var l lease
 		err := scan(&l.id, &l.units)
 		return l, err
-	}, "SELECT id, units FROM leases WHERE connection = ? AND pool = ? AND run = ? ORDER BY expires_at, id", connection, u.Pool, runID)
+	}, "SELECT id, units FROM leases WHERE connection = ? AND pool = ? AND run = ? ORDER BY expires_at, id", connection, pool, runID)
 	if err != nil {
 		return err
 	}
-	rest := u.Units
+	rest := units
 	for _, l := range leases {
 		if rest <= 0 {
 			break
@@ -234,14 +244,19 @@ func book(ctx context.Context, tx *sql.Tx, connection string, u connector.Usage,
 	return hear(ctx, tx, connection, u, now)
 }
 
-// hear keeps what the app says is left, or takes this usage off what it said before.
+// hear keeps what the app says is left. Answers come in another order than they
+// were given, and what is left only shrinks while the window holds: a smaller
+// figure is a later one, and includes all that was booked before; a larger one
+// is earlier, or tells that something has come back, which is believed when it
+// is still said after a while. Units nothing was said about are taken off.
 func hear(ctx context.Context, tx *sql.Tx, connection string, u connector.Usage, now time.Time) error {
-	if u.Remaining != nil {
-		_, err := tx.ExecContext(ctx, "UPDATE pools SET remaining = ?, remaining_at = ? WHERE connection = ? AND pool = ?",
-			*u.Remaining, micros(now), connection, u.Pool)
+	if u.Remaining == nil {
+		_, err := tx.ExecContext(ctx, "UPDATE pools SET remaining = remaining - ? WHERE connection = ? AND pool = ?", u.Units, connection, u.Pool)
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "UPDATE pools SET remaining = remaining - ? WHERE connection = ? AND pool = ?", u.Units, connection, u.Pool)
+	_, err := tx.ExecContext(ctx, `UPDATE pools SET remaining = ?1, remaining_at = ?2 WHERE connection = ?3 AND pool = ?4
+		AND (remaining IS NULL OR remaining >= ?1 OR remaining_at <= ?5)`,
+		*u.Remaining, micros(now), connection, u.Pool, micros(now.Add(-heardTime)))
 	return err
 }
 

@@ -104,6 +104,9 @@ func (s *Store) OpenRun(ctx context.Context, sync string) (runner.Run, bool, err
 			return err
 		}
 		open = true
+		if err := forfeit(ctx, tx, run.ID, s.now()); err != nil {
+			return err
+		}
 		return s.take(ctx, tx, run.ID)
 	})
 	return run, open, err

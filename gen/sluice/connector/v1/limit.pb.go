@@ -461,12 +461,17 @@ type GrantRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Links the answer to the request. Required, unique within the sync.
 	Id int64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The pool. Required.
+	// The pool, or a rate of a limit, which the runs of a connection share like a
+	// pool: "rate:CATEGORY:SECONDSs", for instance "rate:bulk_read_result:60s",
+	// one unit a request. A host that does not know it answers unlimited. Required.
 	Pool string `protobuf:"bytes,2,opt,name=pool,proto3" json:"pool,omitempty"`
 	// The least number of units that is of use. Required, at least 1.
 	Units int64 `protobuf:"varint,3,opt,name=units,proto3" json:"units,omitempty"`
 	// What would be taken if there is plenty. Optional: default units.
-	Want          int64 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
+	Want int64 `protobuf:"varint,4,opt,name=want,proto3" json:"want,omitempty"`
+	// Units of earlier grants that were not spent and will not be: the host takes
+	// them back before it judges the request. Optional.
+	Returned      int64 `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,6 +530,13 @@ func (x *GrantRequest) GetUnits() int64 {
 func (x *GrantRequest) GetWant() int64 {
 	if x != nil {
 		return x.Want
+	}
+	return 0
+}
+
+func (x *GrantRequest) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
 	}
 	return 0
 }
@@ -738,12 +750,13 @@ const file_sluice_connector_v1_limit_proto_rawDesc = "" +
 	"\bcapacity\x18\x03 \x01(\x03R\bcapacity\x121\n" +
 	"\x06window\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06window\x12\x1d\n" +
 	"\n" +
-	"source_url\x18\x05 \x01(\tR\tsourceUrl\"\\\n" +
+	"source_url\x18\x05 \x01(\tR\tsourceUrl\"x\n" +
 	"\fGrantRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
 	"\x04pool\x18\x02 \x01(\tR\x04pool\x12\x14\n" +
 	"\x05units\x18\x03 \x01(\x03R\x05units\x12\x12\n" +
-	"\x04want\x18\x04 \x01(\x03R\x04want\"\xd1\x01\n" +
+	"\x04want\x18\x04 \x01(\x03R\x04want\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\x03R\breturned\"\xd1\x01\n" +
 	"\x05Grant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
 	"\x04pool\x18\x02 \x01(\tR\x04pool\x12\x14\n" +

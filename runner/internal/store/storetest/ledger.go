@@ -14,11 +14,13 @@ import (
 
 var credits = connector.Pool{Name: "credits", Capacity: 510, Window: 24 * time.Hour}
 
+func one(pool connector.Pool) []connector.Pool { return []connector.Pool{pool} }
+
 func grants(t *testing.T, open func() runner.Store) {
 	store, ctx := open(), t.Context()
 	grant := func(run string, units, want int64, at time.Time) connector.Grant {
 		t.Helper()
-		g, err := store.Grant(ctx, "main", run, credits, connector.GrantRequest{Pool: "credits", Units: units, Want: want}, at)
+		g, err := store.Grant(ctx, "main", run, one(credits), connector.GrantRequest{Pool: "credits", Units: units, Want: want}, at)
 		must(t, err)
 		return g
 	}
@@ -27,10 +29,14 @@ func grants(t *testing.T, open func() runner.Store) {
 		same(t, want)(open().Left(ctx, "main", credits, at))
 	}
 	left(510, day)
-	if g := grant("r1", 10, 100, day); g.Units != 100 || !g.ExpiresAt.After(day) || g.Unlimited || !g.RetryAt.IsZero() {
+	if g := grant("r3", 1, 20, day); g.Units != 10 {
+		t.Errorf("a grant of more than is needed: %+v, want a fiftieth of what is left", g)
+	}
+	must(t, store.Release(ctx, "r3"))
+	if g := grant("r1", 100, 0, day); g.Units != 100 || !g.ExpiresAt.After(day) || g.Unlimited || !g.RetryAt.IsZero() {
 		t.Errorf("first grant: %+v", g)
 	}
-	if g := grant("r2", 10, 1000, day); g.Units != 410 {
+	if g := grant("r2", 410, 1000, day); g.Units != 410 {
 		t.Errorf("a grant of more than there is: %+v, want the 410 that are left", g)
 	}
 	left(0, day)
@@ -49,7 +55,7 @@ func grants(t *testing.T, open func() runner.Store) {
 	must(t, store.Spend(ctx, "main", "r3", []connector.Usage{{Pool: "credits", Units: 500}}, day)) // without a lease
 	left(0, day)
 	same(t, int64(510))(store.Left(ctx, "other connection", credits, day))
-	if _, err := store.Grant(ctx, "main", "r1", credits, connector.GrantRequest{Units: 511}, day); connector.ClassOf(err) != connector.ClassQuotaExhausted {
+	if _, err := store.Grant(ctx, "main", "r1", one(credits), connector.GrantRequest{Units: 511}, day); connector.ClassOf(err) != connector.ClassQuotaExhausted {
 		t.Errorf("asking for more than the pool holds: %v, want QUOTA_EXHAUSTED", err)
 	}
 }
@@ -58,7 +64,7 @@ func window(t *testing.T, open func() runner.Store) {
 	store, ctx := open(), t.Context()
 	ask := func(units int64, at time.Time) connector.Grant {
 		t.Helper()
-		g, err := store.Grant(ctx, "main", "r", credits, connector.GrantRequest{Pool: "credits", Units: units}, at)
+		g, err := store.Grant(ctx, "main", "r", one(credits), connector.GrantRequest{Pool: "credits", Units: units}, at)
 		must(t, err)
 		return g
 	}
@@ -99,12 +105,12 @@ func remaining(t *testing.T, open func() runner.Store) {
 	same(t, int64(20))(store.Left(ctx, "main", credits, day))
 	must(t, store.Spend(ctx, "main", "r", []connector.Usage{{Pool: "credits", Units: 5}}, day))
 	same(t, int64(15))(store.Left(ctx, "main", credits, day))
-	g, err := store.Grant(ctx, "main", "r", credits, connector.GrantRequest{Pool: "credits", Units: 16}, day)
+	g, err := store.Grant(ctx, "main", "r", one(credits), connector.GrantRequest{Pool: "credits", Units: 16}, day)
 	must(t, err)
 	if g.Units != 0 || !g.RetryAt.After(day) {
 		t.Errorf("asking for more than the app has left: %+v", g)
 	}
-	if g, err = store.Grant(ctx, "main", "r", credits, connector.GrantRequest{Pool: "credits", Units: 16}, g.RetryAt); err != nil || g.Units != 16 {
+	if g, err = store.Grant(ctx, "main", "r", one(credits), connector.GrantRequest{Pool: "credits", Units: 16}, g.RetryAt); err != nil || g.Units != 16 {
 		t.Errorf("asking again at the time given: %+v, %v", g, err)
 	}
 }
@@ -130,7 +136,7 @@ func concurrentGrants(t *testing.T, open func() runner.Store) {
 func Exhaust(t testing.TB, store runner.Store, runID string) int64 {
 	var granted int64
 	for {
-		g, err := store.Grant(t.Context(), "main", runID, credits, connector.GrantRequest{Pool: "credits", Units: 1, Want: 7}, day)
+		g, err := store.Grant(t.Context(), "main", runID, one(credits), connector.GrantRequest{Pool: "credits", Units: 1, Want: 7}, day)
 		if err != nil {
 			t.Error(err)
 			return granted
@@ -172,7 +178,7 @@ func ledgerProperty(t *testing.T, open func() runner.Store) {
 			}
 		default:
 			needed := 1 + random.Int64N(40)
-			g, err := store.Grant(ctx, "main", run, pool, connector.GrantRequest{Pool: "p", Units: needed, Want: needed + random.Int64N(30)}, now)
+			g, err := store.Grant(ctx, "main", run, one(pool), connector.GrantRequest{Pool: "p", Units: needed, Want: needed + random.Int64N(30)}, now)
 			must(t, err)
 			model.leases[run] = append(model.leases[run], lease{g.Units, g.ExpiresAt})
 			if g.Units == 0 && !g.RetryAt.After(now) {

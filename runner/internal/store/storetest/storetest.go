@@ -41,6 +41,10 @@ func Run(t *testing.T, h Harness) {
 		{"a grant is bounded by the pool", grants},
 		{"spent units come back after a window", window},
 		{"the app's own word bounds grants", remaining},
+		{"the app's words may come in any order", wordsInAnyOrder},
+		{"what is granted of several pools is in all of them", severalPools},
+		{"what is returned can be granted again", returned},
+		{"what a lost run held counts as spent", forfeited},
 		{"concurrent grants never exceed the pool", concurrentGrants},
 		{"any sequence keeps the law of the ledger", ledgerProperty},
 	} {
