@@ -84,9 +84,11 @@ run() {
 }
 
 ways() { # ways NAME COMMAND...: the three ways
-	name=$1
+	host=$1
 	shift
-	run "$name" tls "$@" && run "$name" plaintext "$@" && run "$name" standalone "$@"
+	for how in tls plaintext standalone; do
+		run "$host" "$how" "$@"
+	done
 }
 
 python_check() {
@@ -157,7 +159,17 @@ cat "$tmp/refused"
 failed=
 for what in ${*:-python typescript java csv}; do
 	case $what in
-	python | typescript | java | csv) ( "${what}_check" ) || failed="$failed $what" ;;
+	python | typescript | java | csv)
+		set +e # a subshell before || would not end at its first error
+		(
+			set -e
+			trap stop EXIT
+			trap 'exit 130' INT TERM
+			"${what}_check"
+		)
+		[ $? = 0 ] || failed="$failed $what"
+		set -e
+		;;
 	*) echo "check.sh: unknown check $what; there are python, typescript, java and csv" >&2; exit 2 ;;
 	esac
 done
