@@ -16,7 +16,7 @@ import (
 
 func connectorsCommand(a *app) *cobra.Command {
 	return group("connectors", "Install and look at connectors",
-		connectorsInstall(a), connectorsVerifyLock(a), connectorsAdd(a), connectorsList(a), connectorsShow(a), connectorsRemove(a))
+		connectorsInstall(a), connectorsVerifyLock(a), connectorsAdd(a), connectorsList(a), connectorsShow(a), connectorsRemove(a), connectorsNew(a))
 }
 
 func connectorsAdd(a *app) *cobra.Command {

@@ -44,6 +44,13 @@ type PinShape struct {
 	State string `json:"state"`
 }
 
+// NewConnectorShape is the result of "connectors new".
+type NewConnectorShape struct {
+	Folder string   `json:"folder"`
+	Module string   `json:"module"`
+	Files  []string `json:"files"`
+}
+
 // ManifestShape is the result of "connectors show".
 type ManifestShape struct {
 	ID               string              `json:"id"`
