@@ -28,7 +28,7 @@ demo: build ## the main job, visibly: 10,000 records to a simulated Zoho CRM and
 test: ## all tests that need nothing but Go and a C++ toolchain
 	$(GO) test -timeout $(TIMEOUT) ./...
 
-check: generate-check lint breaking vet staticcheck race readme-check ## exactly what CI runs
+check: generate-check lint breaking vet staticcheck race readme-check bench-check ## exactly what CI runs
 	@echo "make check: all passed"
 
 generate: ## write gen/ from proto/

@@ -44,6 +44,7 @@
 // the connector grows by more than --most-growth from --few records to --many; because
 // of a target that is not met only with --strict. It reads /proc, so it needs Linux.
 //
-// With --check it makes a short run and compares the ratios, never times, with recorded
-// ones; a ratio below 0.6 of the recorded one, three times in a row, is a failure.
+// With --check it makes a short run and compares the ratios by CPU time, never times,
+// with recorded ones; one below 0.6 of the recorded one, three times in a row, is a
+// failure.
 package main

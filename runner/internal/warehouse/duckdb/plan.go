@@ -106,11 +106,6 @@ func (p *planner) run(ctx context.Context) error {
 	if _, err := p.exec(ctx, render("gone.sql", data)); err != nil {
 		return err
 	}
-	if p.plan.Strategy.Removed == "" {
-		if _, err := p.exec(ctx, `DELETE FROM sluice_gone`); err != nil {
-			return err
-		}
-	}
 	if err := p.limit(ctx); err != nil {
 		return err
 	}
@@ -266,10 +261,27 @@ func (p *planner) fill(ctx context.Context, data planData) error {
 	if _, err := p.exec(ctx, render("marks.sql", data)); err != nil {
 		return err
 	}
+	if err := p.forget(ctx, data); err != nil {
+		return err
+	}
 	kept, err := json.Marshal(p.report)
 	if err != nil {
 		return err
 	}
 	_, err = p.exec(ctx, `INSERT INTO sluice.outboxes VALUES (?, ?, ?, ?, `+instant(p.plan.Now)+`, NULL)`, p.plan.SyncID, p.plan.RunID, string(kept), seq)
+	return err
+}
+
+// forget drops the state of records that were deleted by a strategy which deletes
+// what it sees, once the source no longer has them: they are new when they come
+// back. Whether there are any is asked first, because looking for them in the
+// source costs as much as a third of a plan.
+func (p *planner) forget(ctx context.Context, data planData) error {
+	const deleted = "synced AND NOT in_app AND mark IS NULL"
+	var any bool
+	if err := p.QueryRowContext(ctx, "SELECT count(*) > 0 FROM "+data.State+" WHERE "+deleted).Scan(&any); err != nil || !any {
+		return err
+	}
+	_, err := p.exec(ctx, "DELETE FROM "+data.State+" AS s WHERE "+deleted+" AND NOT EXISTS (SELECT 1 FROM sluice_diff d WHERE d.identifier = s.identifier)")
 	return err
 }

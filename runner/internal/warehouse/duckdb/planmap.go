@@ -128,12 +128,12 @@ func mappingError(m runner.Mapping, reason string, cause error) error {
 
 // checkIdentifiers refuses null, empty and duplicate identifiers.
 func (p *planner) checkIdentifiers(ctx context.Context) error {
-	var nulls int64
+	var nulls, distinct int64
 	var examples any
 	err := p.QueryRowContext(ctx, `
-		SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = ''),
+		SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = ''), count(DISTINCT hash(identifier)),
 			(SELECT list('row ' || (rowid + 1) ORDER BY rowid) FROM (SELECT rowid FROM sluice_diff WHERE identifier IS NULL OR identifier = '' LIMIT 5))
-		FROM sluice_diff`).Scan(&p.report.SourceRows, &nulls, &examples)
+		FROM sluice_diff`).Scan(&p.report.SourceRows, &nulls, &distinct, &examples)
 	if err != nil {
 		return err
 	}
@@ -141,6 +141,9 @@ func (p *planner) checkIdentifiers(ctx context.Context) error {
 		return &runner.PlanError{Kind: runner.PlanNullIdentifiers, Count: nulls, Examples: texts(examples),
 			Message: fmt.Sprintf("%d of %d rows of the source have no identifier (column %q is null or empty), for instance %s; fill it in or leave these rows out of the source",
 				nulls, p.report.SourceRows, p.plan.Identifier, strings.Join(texts(examples), ", "))}
+	}
+	if distinct == p.report.SourceRows {
+		return nil // as many hashes as rows: counting numbers is cheaper than comparing texts
 	}
 	var rows int64
 	err = p.QueryRowContext(ctx, `

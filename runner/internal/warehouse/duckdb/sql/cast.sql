@@ -1,10 +1,11 @@
 -- The rows of a stage, cast to the types of the table. A text that does not
--- cast without loss stays in the unparsed column.
+-- cast without loss stays in the unparsed column. The stage lies in the order of ord.
 CREATE OR REPLACE TEMP TABLE sluice_cast AS
 WITH newest AS (
     SELECT * FROM {{.Stage}} WHERE ord BETWEEN {{.First}} AND {{.Last}}
     {{- if .Keys}}
-    QUALIFY row_number() OVER (PARTITION BY {{range $i, $k := .Keys}}{{if $i}}, {{end}}t{{$k.N}}{{end}} ORDER BY ord DESC) = 1{{end}}
+    -- Not with a window, which would sort whole rows.
+    AND ord IN (SELECT max(ord) FROM {{.Stage}} WHERE ord BETWEEN {{.First}} AND {{.Last}} GROUP BY {{range $i, $k := .Keys}}{{if $i}}, {{end}}t{{$k.N}}{{end}}){{end}}
 ), typed AS (
     SELECT ord, app
         {{- range .Columns}}, {{.Cast}} AS v{{.N}}{{end}}
@@ -20,4 +21,3 @@ SELECT ord, app{{range .Columns}}, v{{.N}}{{end}}, unparsed_count,
         CASE WHEN t{{$c.N}} IS NOT NULL AND v{{$c.N}} IS NULL THEN {k: {{$c.Label}}, v: t{{$c.N}}} END{{else}}NULL::STRUCT(k VARCHAR, v VARCHAR){{end}}
     ], lambda e: e IS NOT NULL))) END AS unparsed
 FROM counted
-ORDER BY ord

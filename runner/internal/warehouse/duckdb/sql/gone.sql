@@ -1,4 +1,5 @@
--- Records known to be in the app that the source no longer has.
+-- Records known to be in the app that the source no longer has; none where the
+-- strategy does nothing about them.
 CREATE TEMP TABLE sluice_gone AS
 WITH judged AS (
     SELECT s.identifier, s.app_identifier, s.mark, s.status, s.attempts, s.last_at,
@@ -10,7 +11,7 @@ WITH judged AS (
             coalesce(status IN ('REJECTED', 'INVALID', 'RETRY', 'DELAYED') AND tried IS NULL, false) AS failed,
             coalesce(mark = 'resync', false) AS resync
         FROM {{.State}}) s
-    WHERE s.synced AND s.in_app
+    WHERE {{.Removed}} <> '' AND s.synced AND s.in_app
         AND NOT EXISTS (SELECT 1 FROM sluice_diff d WHERE d.identifier = s.identifier)
 )
 SELECT identifier, app_identifier, action, reason, {{template "verdict" .}} AS verdict
