@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 	"time"
@@ -152,4 +154,22 @@ func tell(lines ...line) error {
 		}
 	}
 	return nil
+}
+
+// explain profiles one more round of a subject whose target is not met. What runs
+// within DuckDB shows as one call of it.
+func explain(ctx context.Context, o options, l *line, name string, do func(context.Context) (cost, error)) error {
+	if l.met() || o.profiles == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.profiles, 0o755); err != nil {
+		return err
+	}
+	l.Profile = filepath.Join(o.profiles, name+".pprof")
+	stop, err := profiled(l.Profile)
+	if err != nil {
+		return err
+	}
+	_, err = do(ctx)
+	return errors.Join(err, stop())
 }

@@ -175,21 +175,31 @@ func measureWarehouse(ctx context.Context, o options) (lines []line, err error) 
 		lines[i].Target.Least = 0.5
 		lines[i].Peaks = map[string]int64{"runner's part": ownPeak()}
 	}
-	if len(lines) > 2 {
-		lines[2].Target = target{} // merging by key is not what a bulk load does
+	if err != nil {
+		return lines, err
 	}
-	return lines, err
+	lines[2].Target = target{} // merging by key is not what a bulk load does
+	if err := explain(ctx, o, &lines[0], "export", s.export); err != nil {
+		return lines, err
+	}
+	batches := inboundBatches(int(s.n))
+	return lines, explain(ctx, o, &lines[1], "load", func(ctx context.Context) (cost, error) { return s.load(ctx, batches, runner.StorageAppend) })
+}
+
+// inboundBatches are n rows on their way in.
+func inboundBatches(n int) (batches []*connector.RecordBatch) {
+	schema := sourceSchema("in")
+	for first := 1; first <= n; first += batchRows {
+		b := sourceBatch(schema, first, min(batchRows, n-first+1))
+		b.AppIdentifiers, b.Identifiers, b.Seqs, b.Action, b.Stream = b.Identifiers, nil, nil, "", "rows"
+		batches = append(batches, b)
+	}
+	return batches
 }
 
 // measureLoad measures rows into a table, appended and merged by key.
 func measureLoad(ctx context.Context, o options, s *store, file string) ([]line, error) {
-	schema := sourceSchema("in")
-	var batches []*connector.RecordBatch
-	for first := 1; first <= int(s.n); first += batchRows {
-		b := sourceBatch(schema, first, min(batchRows, int(s.n)-first+1))
-		b.AppIdentifiers, b.Identifiers, b.Seqs, b.Action, b.Stream = b.Identifiers, nil, nil, "", "rows"
-		batches = append(batches, b)
-	}
+	batches := inboundBatches(int(s.n))
 	var types []string
 	for _, f := range fields {
 		t := "VARCHAR"
@@ -280,7 +290,7 @@ func measurePlan(ctx context.Context, o options) (lines []line, err error) {
 		lines[i].Peaks = map[string]int64{"runner's part": ownPeak()}
 	}
 	lines[0].Target.Most, lines[1].Target.Most = 3, 3
-	return lines, nil
+	return lines, errors.Join(explain(ctx, o, &lines[0], "plan-unchanged", unchanged), explain(ctx, o, &lines[1], "plan-changed", changed))
 }
 
 func (s *store) count(ctx context.Context, sql string) (int64, error) {
