@@ -100,7 +100,8 @@ func New(c Config) (*Client, error) {
 	}
 	// From the inside out:
 	//
-	// observe next to the wire, so that each attempt is booked and logged once,
+	// the tap of the context, if there is one, on the wire;
+	// observe next to it, so that each attempt is booked and logged once,
 	// with its own duration and without the time it waited;
 	// limits around it, so that each attempt waits its turn, repetitions too;
 	// auth around the limits: asking for a token may send a request that itself
@@ -109,7 +110,7 @@ func New(c Config) (*Client, error) {
 	// retry around auth, so that a later attempt carries a fresh token;
 	// the allow-list outermost: what it refuses costs no budget, no token and
 	// no time.
-	var chain http.RoundTripper = &observer{next: base, limits: limits, remaining: c.Remaining, logger: c.Logger}
+	var chain http.RoundTripper = &observer{next: tapTransport{base}, limits: limits, remaining: c.Remaining, logger: c.Logger}
 	chain = &limitTransport{next: chain, limits: limits, exhausted: c.QuotaExhausted}
 	if c.Tokens != nil {
 		chain = &authTransport{

@@ -30,6 +30,9 @@ type LaunchConfig struct {
 	// Env is the environment of the program, in the form of os.Environ; nothing
 	// is inherited beyond it.
 	Env []string
+	// RecordTo is a folder into which the connector is to record what it says to
+	// its app, see package recording; empty for no recording.
+	RecordTo string
 	// Stderr takes all that the program writes to stderr, and to stdout after
 	// the handshake. Nil discards it.
 	Stderr io.Writer
@@ -59,6 +62,9 @@ func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
 		return nil, launchError("CONNECTOR_START", "making a certificate for the connector %s: %w", config.Path, err)
 	}
 	config.Env = append(slices.Clone(config.Env), certificate)
+	if config.RecordTo != "" {
+		config.Env = append(config.Env, recordEnv+"="+config.RecordTo)
+	}
 	words := &lastLines{next: config.Stderr}
 	child := newChild(config, checked)
 	client := goplugin.NewClient(&goplugin.ClientConfig{

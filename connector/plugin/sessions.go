@@ -34,6 +34,8 @@ type sessions struct {
 	// session may keep it to refresh tokens with.
 	base context.Context
 	end  context.CancelFunc
+	// opening is told of a connection before a session is opened.
+	opening func(connector.Connection)
 
 	mu      sync.Mutex
 	entries map[sessionKey]*sessionEntry
@@ -52,7 +54,7 @@ type sessionEntry struct {
 
 func newSessions(c connector.Connector) *sessions {
 	base, end := context.WithCancel(context.Background())
-	return &sessions{connector: c, base: base, end: end, entries: make(map[sessionKey]*sessionEntry)}
+	return &sessions{connector: c, base: base, end: end, entries: make(map[sessionKey]*sessionEntry), opening: func(connector.Connection) {}}
 }
 
 // acquire returns the session of a connection; release gives it back.
@@ -125,6 +127,7 @@ func (s *sessions) open(key sessionKey, e *sessionEntry, connection connector.Co
 		}
 	}()
 	defer recovered(&e.err)
+	s.opening(connection)
 	e.session, e.err = s.connector.Open(s.base, connection)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,12 @@ func serveHost(ctx context.Context, c connector.Connector) int {
 		return 1
 	}
 	impl, g := newServer(c), newGuard()
+	record, recorded, err := impl.recordInto(os.Getenv(recordEnv))
+	if err != nil {
+		slog.Error("serving the host", "error", err)
+		return 1
+	}
+	defer recorded()
 	var server atomic.Pointer[grpc.Server]
 	served := make(chan struct{})
 	go func() { // go-plugin does not stop at a wish; it ends with the process
@@ -46,7 +53,7 @@ func serveHost(ctx context.Context, c connector.Connector) int {
 			HandshakeConfig: handshake(), Plugins: goplugin.PluginSet{name: &grpcPlugin{server: impl}}, Logger: hclog.NewNullLogger(),
 			TLSProvider: func() (*tls.Config, error) { return secure, nil },
 			GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-				s := grpc.NewServer(append(options, g.options()...)...)
+				s := grpc.NewServer(slices.Concat(options, g.options(), record)...)
 				server.Store(s)
 				return s
 			},

@@ -48,6 +48,8 @@ var laws = []law{
 	{packages: "connector", only: []string{}},
 	{packages: "connector/internal/wire", never: []string{goPlugin, "./zoho/...", "./runner/..."}},
 	{packages: "connector/egress", never: []string{"./gen/...", grpc, protobuf, goPlugin, "./zoho/...", "./runner/...", "./connector/plugin/..."}},
+	{packages: "connector/recording", never: []string{"testing", goPlugin, "./zoho/...", "./runner/...", "./connector/plugin/..."}},
+	{packages: "connector/replay", never: []string{goPlugin, "./zoho/...", "./runner/...", "./connector/plugin/..."}},
 	{packages: "connector/plugin", never: []string{"./zoho/...", "./runner/..."}},
 	{packages: "connector/conformance", never: []string{"testing", "./gen/...", grpc, "./zoho/...", "./runner/..."}, optional: true},
 	{packages: "connector/examples/slack", never: []string{"./connector/plugin/...", "./gen/...", grpc, goPlugin, "./zoho/...", "./runner/...", "./connector/examples/slack/slackfake"}},
@@ -68,8 +70,8 @@ var laws = []law{
 	{packages: "runner/internal/warehouse/...", never: []string{"./runner/internal/..."}},
 	{packages: "runner/internal/config", never: slices.Concat([]string{"./runner/internal/...", "net/http"}, sqlDrivers)},
 	{packages: "runner/internal/web", never: slices.Concat([]string{"./runner/internal/..."}, sqlDrivers), optional: true},
-	{packages: "runner/cmd/sluice", never: []string{"./connector/connectortest/...", goCmp, script, "./zoho/..."}},
-	{packages: "zoho/cmd/sluice-connector-zoho", never: []string{"./connector/connectortest/...", goCmp, script, "./zoho/zohosim/...", "./runner/..."}},
+	{packages: "runner/cmd/sluice", never: []string{"./connector/connectortest/...", "./connector/replay/...", goCmp, script, "./zoho/..."}},
+	{packages: "zoho/cmd/sluice-connector-zoho", never: []string{"./connector/connectortest/...", "./connector/replay/...", goCmp, script, "./zoho/zohosim/...", "./runner/..."}},
 	{packages: "zoho/cmd/zohosim", never: []string{"./connector/connectortest/...", goCmp, script, "./zoho/crm/...", "./runner/..."}},
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluiceio/sluice/connector/recording"
 	"github.com/sluiceio/sluice/runner"
 	"github.com/sluiceio/sluice/runner/internal/pluginhost"
 	"github.com/sluiceio/sluice/runner/internal/store"
@@ -37,6 +38,10 @@ type app struct {
 	warehouse string
 	json      bool
 	verbose   bool
+	// watch writes down what host and connectors say to each other, when set.
+	watch *recording.Writer
+	// recordTo is the folder connectors record into, when set.
+	recordTo string
 }
 
 // newRoot assembles the commands.
@@ -71,7 +76,7 @@ login; 4 plan refused; 5 delayed; 6 run failed; 7 sync is running elsewhere;
 	flags.BoolVar(&a.json, "json", false, "write results as JSON")
 	flags.BoolVar(&a.verbose, "verbose", false, "log what is going on to stderr")
 	root.AddCommand(
-		connectorsCommand(a), connectionsCommand(a), streamsCommand(a), syncsCommand(a),
+		connectorsCommand(a), connectionsCommand(a), streamsCommand(a), syncsCommand(a), recordCommand(a), replayCommand(a),
 		runsCommand(a), recordsCommand(a), queryCommand(a), applyCommand(a), exportCommand(a), verifyCommand(a), versionCommand(a),
 	)
 	return root
@@ -157,7 +162,9 @@ func (a *app) with(ctx context.Context, watcher runner.Watcher, do func(*host) e
 func (a *app) withStore(s runner.Store, watcher runner.Watcher, do func(*host) error) error {
 	engine, err := runner.New(runner.Config{
 		Store: s, Templates: template.New(), Watcher: watcher, Logger: a.logger(), Now: a.env.Now,
-		Launcher:  launcher{pluginhost.New(pluginhost.Config{Environ: a.env.Environ, Logger: a.logger(), Shelf: a.shelf()})},
+		Launcher: launcher{pluginhost.New(pluginhost.Config{
+			Environ: a.env.Environ, Logger: a.logger(), Shelf: a.shelf(), RecordTo: a.recordTo,
+		}), a.watch},
 		Warehouse: a.openWarehouse,
 	})
 	if err != nil {
@@ -166,13 +173,20 @@ func (a *app) withStore(s runner.Store, watcher runner.Watcher, do func(*host) e
 	return do(&host{Engine: engine, store: s})
 }
 
-// launcher marks failures to launch, so that they have an exit code.
-type launcher struct{ runner.Launcher }
+// launcher marks failures to launch, so that they have an exit code, and has
+// conversations written down.
+type launcher struct {
+	runner.Launcher
+	watch *recording.Writer // nil for none
+}
 
 func (l launcher) Launch(ctx context.Context, ref runner.ConnectorRef) (runner.RunningConnector, error) {
 	running, err := l.Launcher.Launch(ctx, ref)
 	if err != nil {
 		return nil, &launchError{cause: err}
+	}
+	if l.watch != nil {
+		running = watched{RunningConnector: running, writer: l.watch, ref: ref}
 	}
 	return running, nil
 }

@@ -51,6 +51,16 @@ type NewConnectorShape struct {
 	Files  []string `json:"files"`
 }
 
+// ReplayShape is what became of one conversation that was replayed.
+type ReplayShape struct {
+	Direction string `json:"direction"`
+	// Batches is how many batches of records were sent.
+	Batches int `json:"batches"`
+	// Differences say how what the connector answered differs from what was
+	// captured.
+	Differences []string `json:"differences"`
+}
+
 // ManifestShape is the result of "connectors show".
 type ManifestShape struct {
 	ID               string              `json:"id"`

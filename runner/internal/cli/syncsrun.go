@@ -15,6 +15,7 @@ import (
 
 func syncsRun(a *app) *cobra.Command {
 	var options runner.RunOptions
+	var capture string
 	cmd := &cobra.Command{
 		Use: "run SYNC...", Short: "Run syncs once, several of them side by side; unfinished runs are resumed first",
 		Long: `Run a sync once; several are run side by side in one process, sharing the budget
@@ -22,9 +23,15 @@ of their connections, and the exit code is that of the worst. Ctrl-C stops runs
 gracefully: what was settled stays settled and the next run goes on. A second
 Ctrl-C stops at once; nothing is lost or doubled by that either.`,
 		Args: takes(1, -1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runAll(cmd.Context(), args, options) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if capture != "" && len(args) > 1 {
+				return usagef("--capture goes with one sync: what is said in several would be mixed")
+			}
+			return a.captured(capture, func() error { return a.runAll(cmd.Context(), args, options) })
+		},
 	}
 	f := cmd.Flags()
+	f.StringVar(&capture, "capture", "", "write what is said to the connector and by it to this `file`, without secrets, for \"sluice replay\"")
 	f.Int64Var(&options.Limit, "limit", 0, "send at most this many records (default all)")
 	f.DurationVar(&options.Deadline, "deadline", 0, "stop after this long; the next run goes on (default what the sync says, or never)")
 	f.BoolVar(&options.Resync, "resync", false, "send every record again, or read everything again")

@@ -32,20 +32,25 @@ type Config struct {
 	Logger *slog.Logger
 	// Shelf has the programs that were installed, for errors to say what to do.
 	Shelf Shelf
+	// RecordTo is a folder into which connectors record what they say to their
+	// apps; empty for no recording. It is how a connector learns of it: the
+	// variable for it is not inherited.
+	RecordTo string
 }
 
 // Host launches connectors.
 type Host struct {
-	environ []string
-	log     *slog.Logger
-	shelf   Shelf
+	environ  []string
+	log      *slog.Logger
+	shelf    Shelf
+	recordTo string
 }
 
 var _ runner.Launcher = (*Host)(nil)
 
 // New returns a host.
 func New(config Config) *Host {
-	h := &Host{environ: clean(config.Environ), log: config.Logger, shelf: config.Shelf}
+	h := &Host{environ: clean(config.Environ), log: config.Logger, shelf: config.Shelf, recordTo: config.RecordTo}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -69,7 +74,7 @@ func clean(environ []string) []string {
 func (h *Host) Launch(ctx context.Context, ref runner.ConnectorRef) (runner.RunningConnector, error) {
 	words := &lastWords{}
 	process, err := plugin.Launch(ctx, plugin.LaunchConfig{
-		Path: ref.Path, Checksum: ref.SHA256, Env: h.environ, Stderr: words, Logger: h.log,
+		Path: ref.Path, Checksum: ref.SHA256, Env: h.environ, Stderr: words, Logger: h.log, RecordTo: h.recordTo,
 	})
 	if err != nil {
 		return nil, h.helpful(err, ref)

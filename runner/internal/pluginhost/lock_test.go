@@ -46,8 +46,8 @@ func TestLockFilesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"version: 2": "newer sluice", "connectors: [1]": "is not a lock file", "version: 1\ncolour: red": "is not a lock file",
-		"version: 1\nconnectors:\n<<<<<<< HEAD\n  a: {}\n":                                                                         "merge conflict",
-		"version: 1\nconnectors: {a: {version: x, programs: {linux/amd64: {source: p, sha256: AB, size: 1}}}}":                     "64 lower-case hex",
+		"version: 1\nconnectors:\n<<<<<<< HEAD\n  a: {}\n":                                                                          "merge conflict",
+		"version: 1\nconnectors: {a: {version: x, programs: {linux/amd64: {source: p, sha256: AB, size: 1}}}}":                      "64 lower-case hex",
 		"version: 1\nconnectors: {a: {version: x, programs: {linux/amd64: {source: p, sha256: " + strings.Repeat("0a", 32) + "}}}}": "a source and a size",
 	} {
 		path := program(t, filepath.Join(t.TempDir(), LockName), text, 0o644)

@@ -78,7 +78,7 @@ func TestAProgramThatIsNoConnectorIsSaidSoWithItsWords(t *testing.T) {
 
 func TestTheEnvironmentIsClean(t *testing.T) {
 	t.Parallel()
-	got := clean([]string{"PATH=/bin", "SLUICE_KEY=secret", "AWS_SECRET_ACCESS_KEY=secret", "SLUICE_CONNECTOR_DEBUG=1", "TZ=UTC", "PATHOLOGY=1"})
+	got := clean([]string{"PATH=/bin", "SLUICE_KEY=secret", "SLUICE_RECORD_TO=/tmp", "AWS_SECRET_ACCESS_KEY=secret", "SLUICE_CONNECTOR_DEBUG=1", "TZ=UTC", "PATHOLOGY=1"})
 	if diff := cmp.Diff([]string{"PATH=/bin", "SLUICE_CONNECTOR_DEBUG=1", "TZ=UTC"}, got); diff != "" {
 		t.Error(diff)
 	}
