@@ -71,10 +71,12 @@ func guarded(ctx context.Context, talk func(context.Context) error) (err error) 
 // watch waits for the end of a conversation. It returns false when the
 // conversation must be broken off for the error returned.
 func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
-	pulse := time.NewTicker(stallAfter / 12)
+	pulse := time.NewTicker(w.engine.stall / 12)
 	defer pulse.Stop()
 	asked := w.stop.asked
-	var late <-chan time.Time
+	late := time.NewTimer(time.Hour)
+	late.Stop()
+	defer late.Stop()
 	for {
 		select {
 		case err := <-done:
@@ -83,13 +85,13 @@ func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
 			return err, false
 		case <-asked:
 			asked = nil
-			timer := time.NewTimer(w.stop.deadline().Sub(w.engine.now()))
-			defer timer.Stop()
-			late = timer.C
-		case <-late:
+			late.Reset(w.stop.deadline().Sub(w.engine.now()))
+		case <-w.stop.sooner:
+			late.Reset(w.stop.deadline().Sub(w.engine.now()))
+		case <-late.C:
 			return connector.Errorf(connector.ClassCancelled, "STOP_IGNORED", "the connector did not stop in time and was ended"), false
 		case <-pulse.C:
-			if silent := h.gate.silent(); silent >= stallAfter {
+			if silent := h.gate.silent(); silent >= w.engine.stall {
 				return connector.Errorf(connector.ClassInternal, "STALLED",
 					"the connector said nothing for %s and was ended", silent.Round(time.Second)), false
 			}

@@ -26,6 +26,10 @@ type Config struct {
 	Logger *slog.Logger
 	// Now defaults to time.Now.
 	Now func() time.Time
+	// Patience is how long a connector may say nothing during a sync before it is
+	// taken for dead; 0 means a minute. A connector that says at least every 10
+	// seconds what it waits for may wait for as long as it takes.
+	Patience time.Duration
 }
 
 // Engine plans and runs syncs. Its methods may be called concurrently; two runs
@@ -38,6 +42,7 @@ type Engine struct {
 	watcher   Watcher
 	log       *slog.Logger
 	now       func() time.Time
+	stall     time.Duration // how long a connector may be silent
 
 	mu      sync.Mutex
 	running map[string]string // connections, by the names of the syncs this engine is running
@@ -67,7 +72,15 @@ func New(config Config) (*Engine, error) {
 	if e.now == nil {
 		e.now = time.Now
 	}
+	if e.stall = config.Patience; e.stall <= 0 {
+		e.stall = stallAfter
+	}
 	return e, nil
+}
+
+// patience shortens a time in the same measure as the patience with silence.
+func (e *Engine) patience(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * float64(e.stall) / float64(stallAfter))
 }
 
 // claim reserves a sync for one run of this engine and returns how to give it back.

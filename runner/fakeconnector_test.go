@@ -22,6 +22,7 @@ type scripted struct {
 	price    func(counts []connector.ActionCount) []connector.OutboundPath
 	listing  func(ctx context.Context) error
 	openErr  error
+	opening  func(context.Context) error // what opening does first
 	// inProcess scripts are called directly, so that they may panic, and outlive
 	// the end of their process.
 	inProcess bool
@@ -69,10 +70,15 @@ func (p *fakeProcess) NetworkAddresses(_ context.Context, c connector.Connection
 	}
 	return []connector.NetworkAddress{{Host: "api.example.com"}}, nil
 }
-func (p *fakeProcess) Open(_ context.Context, c connector.Connection) (connector.Session, error) {
+func (p *fakeProcess) Open(ctx context.Context, c connector.Connection) (connector.Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.opened = append(p.opened, c)
+	if p.opening != nil {
+		if err := p.opening(ctx); err != nil {
+			return nil, err
+		}
+	}
 	return &fakeSession{process: p}, p.openErr
 }
 

@@ -62,6 +62,7 @@ type fakeStore struct {
 	spent       map[string]int64
 	released    []string
 	held        bool // another process holds the runs
+	cancelled   map[string]time.Duration
 }
 
 var _ Store = (*fakeStore)(nil)
@@ -70,6 +71,7 @@ func newFakeStore(m *machine) *fakeStore {
 	return &fakeStore{
 		machine: m, connectors: map[string]ConnectorRef{}, connections: map[string]Connection{},
 		syncs: map[string]Sync{}, tickets: map[string][]connector.Ticket{}, spent: map[string]int64{},
+		cancelled: map[string]time.Duration{},
 	}
 }
 
@@ -183,11 +185,25 @@ func (s *fakeStore) OpenRun(_ context.Context, sync string) (Run, bool, error) {
 		return Run{}, false, ErrRunning
 	}
 	for _, r := range s.runs {
-		if r.Sync == sync && (r.State == RunRunning || r.State == RunDelayed && len(s.open(r.ID)) > 0) {
+		if r.Sync == sync && (r.Open() || r.State == RunDelayed && len(s.open(r.ID)) > 0) {
 			return r, true, nil
 		}
 	}
 	return Run{}, false, nil
+}
+
+func (s *fakeStore) CancelRun(_ context.Context, id string, grace time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancelled[id] = grace
+	return true, nil
+}
+
+func (s *fakeStore) CancelAsked(_ context.Context, id string) (time.Duration, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	grace, asked := s.cancelled[id]
+	return grace, asked, nil
 }
 
 func (s *fakeStore) PutTicket(_ context.Context, runID string, ticket connector.Ticket) error {

@@ -204,6 +204,22 @@ func (w *fakeWarehouse) Settle(_ context.Context, _, runID string, at time.Time,
 	})
 }
 
+func (w *fakeWarehouse) Delay(_ context.Context, _, runID string, at time.Time, except []connector.SeqRange, why *connector.Error) (n int64, err error) {
+	err = w.step(func() {
+		held := newSeqSet(except...)
+		for _, r := range w.outbox[runID] {
+			if _, settled := w.log[runID][r.seq]; settled || held.has(r.seq) {
+				continue
+			}
+			w.log[runID][r.seq] = RecordOutcome{
+				Seq: r.seq, Status: connector.StatusDelayed, Class: why.Class, Code: why.Code, Message: why.Message, At: at,
+			}
+			n++
+		}
+	})
+	return n, err
+}
+
 func (w *fakeWarehouse) Counts(_ context.Context, _, runID string) (map[connector.Status]int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -56,11 +56,11 @@ func (r *inboundRun) prepare() error {
 	for i, s := range spec.Streams {
 		names[i] = s.Name
 	}
-	ctx, cancel := r.untilStopped()
-	defer cancel()
+	ctx, explain, done := r.asking()
+	defer done()
 	described, err := inbound.Streams(ctx, connector.StreamQuery{Answers: spec.Answers, Names: names})
 	if err != nil {
-		return fmt.Errorf("streams of sync %s: %w", r.sync.Name, r.lastWords(err))
+		return fmt.Errorf("streams of sync %s: %w", r.sync.Name, explain(r.lastWords(err)))
 	}
 	for _, s := range spec.Streams {
 		at := slices.IndexFunc(described, func(d connector.Stream) bool { return d.Name == s.Name })

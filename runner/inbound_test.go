@@ -321,7 +321,7 @@ func TestACancelReachesTheListingOfStreams(t *testing.T) {
 			return ctx.Err()
 		}
 		run, err := r.Run(ctx, "out", RunOptions{})
-		if !errors.Is(err, context.Canceled) || run.State != RunDelayed || run.Error.Code != "CANCELLED" {
+		if err != nil || run.State != RunDelayed || run.Error.Code != "CANCELLED" || !run.Open() {
 			t.Errorf("%s, %v: %v", run.State, run.Error, err)
 		}
 	})

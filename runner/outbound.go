@@ -32,7 +32,7 @@ type outboundRun struct {
 func (w *work) outbound(options RunOptions) error {
 	r := &outboundRun{work: w, retrying: newSeqSet()}
 	r.buffer.settle = r.commit
-	if w.run.State == RunRunning && !w.run.FinishedAt.IsZero() {
+	if w.run.Closing {
 		return r.close() // everything has its outcome
 	}
 	strategy, err := strategyNamed(w.manifest, w.sync.Outbound.Strategy)
@@ -65,9 +65,8 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 		return r.refuse(fmt.Errorf("planning sync %s: %w", r.sync.Name, err))
 	}
 	report, err := r.warehouse.Plan(ctx, plan)
-	if stopped := r.stop.why(); err != nil && stopped != nil {
-		// Whether the outbox was filled is for the next run to find out.
-		return fmt.Errorf("planning sync %s: %w", r.sync.Name, stopped)
+	if err != nil && r.stop.why() != nil {
+		return errRunStopped // whether the outbox was filled is for the next run to find out
 	}
 	if err != nil {
 		err = fmt.Errorf("planning sync %s: %w", r.sync.Name, err)

@@ -60,9 +60,16 @@ type RunStore interface {
 	Run(ctx context.Context, id string) (Run, error)
 	// Runs lists the newest runs first; an empty sync means all, limit 0 means 50.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
-	// OpenRun returns the sync's unfinished run, if any: one in state Running,
-	// or one in state Delayed with open tickets. The caller takes over its lease.
+	// OpenRun returns the sync's unfinished run, if any: one that is open, or one
+	// in state Delayed with open tickets. The caller takes over its lease; what
+	// its former holder had leased of budgets counts as spent.
 	OpenRun(ctx context.Context, sync string) (Run, bool, error)
+	// CancelRun asks whoever holds a run to stop it, and to grant what is in hand
+	// this long. It reports whether anybody holds it. Taking over a run forgets
+	// that it was asked.
+	CancelRun(ctx context.Context, id string, grace time.Duration) (carried bool, err error)
+	// CancelAsked reports whether a run is to be stopped, and what is granted.
+	CancelAsked(ctx context.Context, id string) (grace time.Duration, asked bool, err error)
 }
 
 // TicketStore is the write-ahead journal of asynchronous work.

@@ -12,7 +12,7 @@ func inDoubt(ticket string) *connector.Error {
 	return &connector.Error{
 		Class: connector.ClassInternal, Code: "IN_DOUBT",
 		Message: fmt.Sprintf("the work of ticket %s was being submitted when the run broke off, so the record may or may not have been applied", ticket),
-		Help:    []connector.Help{{Description: "look the record up in the app, then mark it to be synced again or to be skipped"}},
+		Help:    []connector.Help{{Description: "look the record up in the app; then sluice records accept SYNC IDENTIFIER if it is there as it should be, sluice records resend SYNC IDENTIFIER if it is not"}},
 	}
 }
 
@@ -94,11 +94,11 @@ func (r *outboundRun) doubt(t connector.Ticket, left *seqSet) error {
 		// round for the same records.
 		selection = OutboxSelection{Seqs: left.clone()}
 	}
-	return r.settleAll(selection, connector.StatusInDoubt, inDoubt(t.ID), nil)
+	return r.settleAll(selection, connector.StatusInDoubt, inDoubt(t.ID))
 }
 
-// settleAll gives all selected records one outcome, except those to be left alone.
-func (r *outboundRun) settleAll(selection OutboxSelection, status connector.Status, why *connector.Error, alone *seqSet) error {
+// settleAll gives all selected records one outcome.
+func (r *outboundRun) settleAll(selection OutboxSelection, status connector.Status, why *connector.Error) error {
 	if err := r.flush(); err != nil {
 		return err
 	}
@@ -107,15 +107,10 @@ func (r *outboundRun) settleAll(selection OutboxSelection, status connector.Stat
 			return fmt.Errorf("reading the outbox: %w", err)
 		}
 		o := connector.Outcomes{Exceptions: make([]connector.RowOutcome, 0, len(batch.Seqs))}
-		for _, seq := range batch.Seqs {
-			if alone == nil || !alone.has(seq) {
-				o.Exceptions = append(o.Exceptions, connector.RowOutcome{Row: len(o.Seqs), Status: status, Error: why})
-				o.Seqs = append(o.Seqs, seq)
-			}
+		for row := range batch.Seqs {
+			o.Exceptions = append(o.Exceptions, connector.RowOutcome{Row: row, Status: status, Error: why})
 		}
-		if len(o.Seqs) == 0 {
-			continue
-		}
+		o.Seqs = batch.Seqs
 		if err := r.settle(o); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,20 +30,22 @@ type RunOptions struct {
 }
 
 // Run runs a sync once. An unfinished run of it, left behind by a crash or
-// waiting for the app, is resumed first; when that ends as Healthy or
-// Incomplete, a new run follows, otherwise the resumed run is returned.
+// waiting for the app, is resumed first; when that is over a new run follows,
+// unless it failed or was stopped: then the resumed run is returned. The
+// deadline holds for both together.
 //
 // The error is nil when the run has ended in a state of its own, RunFailed and
 // RunDelayed included: then Run.Error says why. It is not nil when there is
 // nothing to run; when the run was refused before anything was sent, because
 // the connector could not be opened or the plan not be made (a [PlanError];
-// the returned run is Failed); and when the store or the warehouse failed: then
-// the returned run is Running and can be resumed.
+// the returned run is Failed); and when the store or the warehouse failed, or a
+// run that goes on could not be carried further: then the returned run is
+// Delayed, and can be resumed.
 //
-// When the context is cancelled the connector is asked to stop at once; it has
-// [StopGrace] to settle what it holds, then it is killed. The run ends as
-// Delayed, everything settled so far stays settled, and the next run goes on. A
-// run that is cancelled while it is planned stays Running, with an error.
+// When the context is cancelled, or somebody asks for it with [Engine.Cancel],
+// the connector is asked to stop; it has [StopGrace], or as long as was granted,
+// to settle what it holds, then it is killed. The run ends as Delayed,
+// everything settled so far stays settled, and the next run goes on.
 func (e *Engine) Run(ctx context.Context, syncName string, options RunOptions) (Run, error) {
 	if err := ctx.Err(); err != nil {
 		return Run{}, fmt.Errorf("sync %s was not run: %w", syncName, err)
@@ -64,9 +67,15 @@ func (e *Engine) Run(ctx context.Context, syncName string, options RunOptions) (
 		return Run{}, fmt.Errorf("looking for an unfinished run of sync %s: %w", syncName, err)
 	}
 	if found {
+		began := e.now()
 		resumed, err := e.carry(ctx, sync, open, RunOptions{Deadline: options.Deadline, Beside: options.Beside}, false)
-		if err != nil || resumed.State != RunHealthy && resumed.State != RunIncomplete || ctx.Err() != nil {
+		if err != nil || resumed.Open() || resumed.State == RunFailed || wasStopped(resumed.Error) {
 			return resumed, err
+		}
+		if options.Deadline > 0 {
+			if options.Deadline -= e.now().Sub(began); options.Deadline <= 0 {
+				return resumed, nil
+			}
 		}
 	}
 	return e.carry(ctx, sync, Run{ID: e.runID(), Sync: sync.Name, Direction: sync.Direction()}, options, true)
@@ -80,7 +89,7 @@ func (e *Engine) Resume(ctx context.Context, runID string) (Run, error) {
 	if err != nil {
 		return Run{}, fmt.Errorf("run %s: %w", runID, err)
 	}
-	if run.State != RunRunning && !(run.State == RunDelayed && run.FinishedAt.IsZero()) {
+	if !run.Open() {
 		return run, nil
 	}
 	sync, err := e.store.Sync(ctx, run.Sync)
@@ -120,6 +129,8 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 		return run, fmt.Errorf("opening the warehouse: %w", err)
 	}
 	now := e.now()
+	// Runs of earlier versions say with their end alone that they are closing.
+	run.Closing = run.Closing || run.State == RunRunning && !run.FinishedAt.IsZero()
 	run.State, run.Error, run.Stderr, run.Deadline = RunRunning, keptError(run), "", time.Time{}
 	if options.Deadline > 0 {
 		run.Deadline = now.Add(options.Deadline)
@@ -129,7 +140,7 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	}
 	w := &work{
 		engine: e, ctx: ctx, sync: sync, accounts: newAccounts(connection, sync), warehouse: warehouse, stop: newStopper(), fresh: fresh,
-		bookDue: make(chan struct{}, 1), beside: options.Beside,
+		bookDue: make(chan struct{}, 1), cancels: make(chan time.Duration, 1), beside: options.Beside,
 		log:        e.log.With("sync", sync.Name, "run", run.ID),
 		connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
 	}
@@ -143,7 +154,7 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 // keptError is what a run that only wants closing failed for; a run that goes on
 // starts with a clean slate.
 func keptError(run Run) *connector.Error {
-	if run.FinishedAt.IsZero() {
+	if !run.Closing {
 		return nil
 	}
 	return run.Error
@@ -174,8 +185,7 @@ func (w *work) attended(user context.Context, do func() error) error {
 
 // carry opens the connection and does what the sync's direction asks for.
 func (w *work) carry(options RunOptions) error {
-	closing := !w.run.FinishedAt.IsZero() // nothing is left for the connector
-	if !closing {
+	if !w.run.Closing { // otherwise nothing is left for the connector
 		if err := w.spawn(); err != nil {
 			return w.refuse(err)
 		}
@@ -186,9 +196,22 @@ func (w *work) carry(options RunOptions) error {
 	return w.inbound(options)
 }
 
+// errRunStopped says that a run was stopped before it came to its end.
+var errRunStopped = errors.New("the run was stopped")
+
+// wasStopped reports whether a run ended because somebody, or its deadline,
+// asked for it.
+func wasStopped(err *connector.Error) bool {
+	return err != nil && (err.Code == codeCancelled || err.Code == codeDeadline)
+}
+
 // refuse ends a run for which nothing was planned yet as Failed; one that has, or
-// may have, an outbox stays resumable. It returns the error.
+// may have, an outbox stays resumable. It returns the error, or that the run was
+// stopped.
 func (w *work) refuse(err error) error {
+	if w.stop.why() != nil {
+		return errRunStopped
+	}
 	var plan *PlanError
 	isPlan := errors.As(err, &plan)
 	// A run that goes on may have an outbox that its books do not know of yet,
@@ -199,15 +222,33 @@ func (w *work) refuse(err error) error {
 		if isPlan {
 			r.Error = &connector.Error{Class: connector.ClassConfig, Code: strings.ToUpper(string(plan.Kind)), Message: plan.Message, Cause: err}
 		}
-		if !clean || r.Records > 0 || r.Streams != nil {
-			return
-		}
-		r.State, r.FinishedAt = RunFailed, w.engine.now()
-		if stopped := w.stop.why(); stopped != nil {
-			r.State, r.Error = RunDelayed, stopped
+		if clean && r.Records == 0 && r.Streams == nil {
+			r.State, r.FinishedAt = RunFailed, w.engine.now()
 		}
 	})
 	return err
+}
+
+// leave lets a run that did not come to its end wait to be resumed, and says why.
+func (w *work) leave(failure error) {
+	w.update(func(r *Run) {
+		if r.State != RunRunning {
+			return
+		}
+		r.State = RunDelayed
+		if stopped := w.stop.why(); errors.Is(failure, errRunStopped) {
+			r.Error = stopped
+			return
+		}
+		if r.Error == nil {
+			r.Error = connector.AsError(failure)
+		}
+		told := *r.Error
+		told.Help = append(slices.Clone(told.Help), connector.Help{
+			Description: "nothing is lost: the next run of the sync goes on where this one is, and so does sluice runs resume " + r.ID,
+		})
+		r.Error = &told
+	})
 }
 
 // finish ends the connector, settles the budget and writes the run down.
@@ -215,12 +256,10 @@ func (w *work) finish(failure error) (Run, error) {
 	w.dismiss()
 	var failures []error
 	if failure != nil {
-		failures = append(failures, failure)
-		w.update(func(r *Run) {
-			if r.Error == nil {
-				r.Error = connector.AsError(failure)
-			}
-		})
+		w.leave(failure)
+		if !errors.Is(failure, errRunStopped) {
+			failures = append(failures, failure)
+		}
 	}
 	note := func(err error, doing string) {
 		if err != nil {

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -232,14 +233,8 @@ func (r *outboundRun) conclude(v verdict) error {
 	for _, t := range open {
 		held = append(held, t.Seqs...)
 	}
-	unsettled, err := r.recount()
-	if err != nil {
+	if err := r.delayRest(held, r.whyDelayed(v)); err != nil {
 		return err
-	}
-	if unsettled > 0 {
-		if err := r.settleAll(OutboxSelection{Unsettled: true, Except: held}, connector.StatusDelayed, r.whyDelayed(v), r.retrying); err != nil {
-			return err
-		}
 	}
 	if len(open) > 0 {
 		r.update(func(run *Run) {
@@ -253,6 +248,29 @@ func (r *outboundRun) conclude(v verdict) error {
 	return r.close()
 }
 
+// delayRest gives the records that have no outcome the outcome DELAYED, in one
+// operation of the warehouse however many they are, except those held by tickets.
+func (r *outboundRun) delayRest(held []connector.SeqRange, why *connector.Error) error {
+	unsettled, err := r.recount()
+	if err != nil || unsettled == 0 {
+		return err
+	}
+	defer r.timed("settle")()
+	delayed, err := r.warehouse.Delay(r.ctx, r.sync.Name, r.run.ID, r.engine.now(), held, why)
+	if err != nil {
+		return fmt.Errorf("delaying records of run %s: %w", r.run.ID, err)
+	}
+	if delayed == 0 {
+		return nil
+	}
+	if r.delayed == nil {
+		r.delayed = why
+	}
+	r.update(func(run *Run) { addCounts(run, map[connector.Status]int64{connector.StatusDelayed: delayed}) })
+	r.showOutcomes()
+	return nil
+}
+
 func (r *outboundRun) whyDelayed(v verdict) *connector.Error {
 	if v.err == nil {
 		return connector.Errorf(connector.ClassTransient, "NOT_SENT", "the record was not sent in this run; the next run sends it")
@@ -264,7 +282,8 @@ func (r *outboundRun) whyDelayed(v verdict) *connector.Error {
 }
 
 // close moves the outcomes into the record state and ends the run. It can be
-// repeated: the run is marked before the warehouse is touched.
+// repeated: the run is marked before the warehouse is touched. A run that was
+// stopped does not close for long: what is left of it the next run does first.
 func (r *outboundRun) close() error {
 	defer r.timed("finish")()
 	counts, err := r.finalCounts()
@@ -272,7 +291,7 @@ func (r *outboundRun) close() error {
 		return err
 	}
 	r.update(func(run *Run) {
-		run.Outcomes, run.FinishedAt = counts, r.engine.now()
+		run.Outcomes, run.FinishedAt, run.Closing = counts, r.engine.now(), true
 		if run.Error == nil && counts[connector.StatusDelayed] > 0 {
 			run.Error = r.delayed
 		}
@@ -280,17 +299,26 @@ func (r *outboundRun) close() error {
 	if err := r.save(); err != nil {
 		return err
 	}
-	if err := r.warehouse.Finish(r.ctx, r.sync.Name, r.run.ID, r.engine.now()); err != nil {
+	ctx, cancel := r.ctx, context.CancelFunc(func() {})
+	if r.stop.why() != nil {
+		ctx, cancel = context.WithTimeout(r.ctx, StopGrace)
+	}
+	defer cancel()
+	if err := r.warehouse.Finish(ctx, r.sync.Name, r.run.ID, r.engine.now()); err != nil {
+		if ctx.Err() != nil {
+			r.update(func(run *Run) { run.State = RunDelayed })
+			return nil
+		}
 		return fmt.Errorf("closing run %s: %w", r.run.ID, err)
 	}
-	r.update(func(run *Run) { run.State = outboundState(counts, run.Error) })
+	r.update(func(run *Run) { run.State, run.Closing = outboundState(counts, run.Error), false })
 	return nil
 }
 
 // finalCounts returns the outcomes as the warehouse has them; those of a run
 // that was marked before were counted then.
 func (r *outboundRun) finalCounts() (map[connector.Status]int64, error) {
-	if run := r.snapshot(); !run.FinishedAt.IsZero() {
+	if run := r.snapshot(); run.Closing {
 		return run.Outcomes, nil
 	}
 	unsettled, err := r.recount()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,8 +166,11 @@ func TestARunThatMayHaveAnOutboxStaysResumable(t *testing.T) {
 		r.machine.reboot(0, false)
 		r.script.openErr = connector.Errorf(connector.ClassConfig, "BAD", "bad answer")
 		run, err := r.Run(t.Context(), "out", RunOptions{})
-		if connector.ClassOf(err) != connector.ClassConfig || run.State != RunRunning {
+		if connector.ClassOf(err) != connector.ClassConfig || run.State != RunDelayed || !run.Open() {
 			t.Errorf("%s, %v; want a run to be resumed", run.State, err)
+		}
+		if kept, _ := r.store.Run(t.Context(), run.ID); kept.Error == nil || len(kept.Error.Help) == 0 || !strings.Contains(kept.Error.Help[0].Description, run.ID) {
+			t.Errorf("the run does not say how it goes on: %+v", kept.Error)
 		}
 		r.script.openErr = nil
 		if _, err := r.Resume(t.Context(), run.ID); err != nil {
@@ -184,6 +188,135 @@ func TestAFreshRunThatCannotOpenIsFailed(t *testing.T) {
 		r.script.openErr = connector.Errorf(connector.ClassConfig, "BAD", "bad answer")
 		run, err := r.Run(t.Context(), "out", RunOptions{})
 		if connector.ClassOf(err) != connector.ClassConfig || run.State != RunFailed || run.FinishedAt.IsZero() {
+			t.Errorf("%s, %v", run.State, err)
+		}
+	})
+}
+
+// A run that another process cancels has the time that was granted to finish
+// what is in hand.
+func TestACancelledRunDrainsWithinItsGrace(t *testing.T) {
+	for name, row := range map[string]struct {
+		grace     time.Duration
+		succeeded int64
+		within    time.Duration
+	}{
+		"time enough": {time.Minute, 7, 25 * time.Second},
+		"none at all": {0, 0, 10 * time.Second},
+		"too little":  {8 * time.Second, 0, 12 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, 20)
+				started := make(chan struct{}, 9)
+				r.script.outbound = each(func(ctx context.Context, batch *connector.RecordBatch, stream connector.OutboundStream) error {
+					started <- struct{}{}
+					select {
+					case <-time.After(20 * time.Second):
+						return succeed(ctx, batch, stream)
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					}
+				})
+				go func() {
+					<-started
+					if err := r.Cancel(t.Context(), r.store.runs[0].ID, row.grace); err != nil {
+						t.Error(err)
+					}
+				}()
+				begun := time.Now()
+				run := mustRun(t, r, RunOptions{})
+				want := map[connector.Status]int64{connector.StatusDelayed: 20 - row.succeeded}
+				if row.succeeded > 0 {
+					want[connector.StatusSucceeded] = row.succeeded
+				}
+				wantRun(t, run, RunDelayed, want)
+				if took := time.Since(begun); took > row.within || run.Error == nil || run.Error.Code != "CANCELLED" {
+					t.Errorf("after %s: %v", took, run.Error)
+				}
+				if err := r.Cancel(t.Context(), run.ID, 0); connector.ClassOf(err) != connector.ClassConfig {
+					t.Errorf("cancelling a run that is over: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Of several requests to stop the earliest deadline counts.
+func TestADrainingRunIsCutOffSooner(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 7)
+		started := make(chan struct{})
+		r.script.outbound = each(func(ctx context.Context, _ *connector.RecordBatch, _ connector.OutboundStream) error {
+			close(started)
+			<-ctx.Done()
+			return context.Cause(ctx)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-started
+			_ = r.Cancel(t.Context(), r.store.runs[0].ID, time.Hour)
+			<-time.After(10 * time.Second)
+			cancel()
+		}()
+		begun := time.Now()
+		run, err := r.Run(ctx, "out", RunOptions{})
+		if err != nil || time.Since(begun) > 20*time.Second {
+			t.Errorf("after %s: %v", time.Since(begun), err)
+		}
+		wantRun(t, run, RunDelayed, map[connector.Status]int64{connector.StatusDelayed: 7})
+	})
+}
+
+// Records that were delayed by a run that was cut short are sent by the command
+// that resumes it.
+func TestANewRunFollowsAResumedOneThatIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 20)
+		started := make(chan struct{})
+		r.script.outbound = obedient(started)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-started; cancel() }()
+		if _, err := r.Run(ctx, "out", RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		handBack := r.script.outbound
+		r.script.outbound = func(ctx context.Context, sync connector.OutboundSync, stream connector.OutboundStream) error {
+			if len(sync.Tickets) > 0 {
+				return handBack(ctx, sync, stream)
+			}
+			return each(succeed)(ctx, sync, stream)
+		}
+		wantRun(t, mustRun(t, r, RunOptions{}), RunHealthy, map[connector.Status]int64{connector.StatusSucceeded: 13})
+	})
+}
+
+// A stop while the warehouse plans, or while a connector opens, ends the run as
+// Delayed, and the next one goes on.
+func TestAStopBeforeAnythingWasSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 5)
+		r.script.outbound = each(succeed)
+		r.script.opening = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		run := mustRun(t, r, RunOptions{Deadline: 30 * time.Second})
+		if run.State != RunDelayed || run.Error.Code != "DEADLINE" || !run.Open() {
+			t.Errorf("%s: %v", run.State, run.Error)
+		}
+		r.script.opening = nil
+		wantRun(t, mustRun(t, r, RunOptions{}), RunHealthy, map[connector.Status]int64{})
+		if got := r.warehouse.state["id-5"]; got != connector.StatusSucceeded {
+			t.Errorf("after the next run: %q", got)
+		}
+	})
+}
+
+// A connector that does not answer before the run has begun is named.
+func TestAConnectorThatDoesNotOpenIsGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, 5)
+		r.script.opening = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		run, err := r.Run(t.Context(), "out", RunOptions{})
+		if run.State != RunFailed || err == nil || !strings.Contains(err.Error(), "connector fake did not answer within 2m") {
 			t.Errorf("%s, %v", run.State, err)
 		}
 	})

@@ -124,11 +124,12 @@ type Run struct {
 	Direction connector.Direction
 	State     RunState
 	StartedAt time.Time
-	// FinishedAt is zero while the run goes on or waits to be resumed. A run
-	// that is Running and has a FinishedAt has an outcome for every record, and
-	// only the closing books are left to do.
+	// FinishedAt is zero while the run goes on or waits to be resumed.
 	FinishedAt time.Time
-	Deadline   time.Time
+	// Closing is true when every record has its outcome and only the closing
+	// books are left to do.
+	Closing  bool
+	Deadline time.Time
 	// Records is the number of records planned (outbound).
 	Records int64
 	// Outcomes counts records by outcome (outbound).
@@ -151,6 +152,11 @@ type Run struct {
 	Stderr string
 }
 
+// Open reports whether the run is not over: it goes on, or waits to be resumed.
+func (r Run) Open() bool {
+	return r.State == RunRunning || r.State == RunDelayed && (r.FinishedAt.IsZero() || r.Closing)
+}
+
 // RunState says where a run stands, in words for the user.
 type RunState string
 
@@ -164,7 +170,8 @@ const (
 	RunIncomplete RunState = "Incomplete"
 	// RunFailed: the run as a whole failed.
 	RunFailed RunState = "Failed"
-	// RunDelayed: stopped by deadline, budget or cancel; the next run goes on.
+	// RunDelayed: stopped by deadline, budget, cancel, or a failure of the store,
+	// the warehouse or the connector that may pass; the next run goes on.
 	RunDelayed RunState = "Delayed"
 )
 

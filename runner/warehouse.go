@@ -199,6 +199,11 @@ type OutboundWarehouse interface {
 	// keeps the later outcome.
 	Settle(ctx context.Context, syncID, runID string, at time.Time, outcomes []connector.Outcomes) error
 
+	// Delay gives every record of the run that has no outcome, outside the given
+	// ranges, the outcome DELAYED with a reason, and returns how many there were.
+	// It is one set operation, however many they are, and can be repeated.
+	Delay(ctx context.Context, syncID, runID string, at time.Time, except []connector.SeqRange, why *connector.Error) (int64, error)
+
 	// Counts counts the run's records by outcome; those without one are under "".
 	Counts(ctx context.Context, syncID, runID string) (map[connector.Status]int64, error)
 

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -36,7 +37,8 @@ type work struct {
 	fresh     bool // started by this process, not resumed
 	beside    int  // runs the caller starts at once on the connection
 	usage     *usageBook
-	bookDue   chan struct{} // has room for one: usage is to be booked at once
+	bookDue   chan struct{}      // has room for one: usage is to be booked at once
+	cancels   chan time.Duration // has room for one: somebody cancelled, and grants this long
 	handle    *handle
 	manifest  connector.Manifest
 
@@ -46,17 +48,43 @@ type work struct {
 	shown      map[string]time.Time
 }
 
+// answerTime is how long a connector may take for an answer before a run begins:
+// to start, to say what it is, to list streams. What takes longer is said with
+// progress, in a conversation.
+const answerTime = 2 * time.Minute
+
+// asking returns a context for a question to the connector, which a stop
+// interrupts. Explain names a connector that did not answer in time.
+func (w *work) asking() (ctx context.Context, explain func(error) error, done context.CancelFunc) {
+	stopped, release := w.untilStopped()
+	ctx, cancel := context.WithTimeout(stopped, w.engine.patience(answerTime))
+	explain = func(err error) error {
+		if err != nil && ctx.Err() != nil && stopped.Err() == nil {
+			return connector.Errorf(connector.ClassTransient, "NO_ANSWER",
+				"connector %s did not answer within %s and was ended: %w", w.connection.Connector, w.engine.patience(answerTime), err)
+		}
+		return err
+	}
+	return ctx, explain, func() { cancel(); release() }
+}
+
 // spawn launches the connector and opens the connection, anew if need be.
 func (w *work) spawn() error {
+	ctx, explain, done := w.asking()
+	defer done()
+	return explain(w.launch(ctx))
+}
+
+func (w *work) launch(ctx context.Context) error {
 	w.mu.Lock()
 	connection := w.connection
 	w.mu.Unlock()
 	limits := share(limitsFor(connection, w.sync), max(w.beside, w.engine.underWay(connection.Name)))
-	h, err := w.engine.openWithin(w.ctx, connection, limits)
+	h, err := w.engine.openWithin(ctx, connection, limits)
 	if err != nil {
 		return err
 	}
-	manifest, err := h.running.Manifest(w.ctx)
+	manifest, err := h.running.Manifest(ctx)
 	if err != nil {
 		err = fmt.Errorf("manifest of connector %s: %w", connection.Connector, withLastWords(err, h.running))
 		_ = h.close() // the refusal is what the user needs
@@ -131,7 +159,7 @@ func (w *work) keepBooks(over <-chan struct{}) {
 		case <-save.C:
 			err = w.save()
 		case <-book.C:
-			err = w.bookUsage()
+			err = errors.Join(w.bookUsage(), w.hearCancel())
 		case <-w.bookDue:
 			err = w.bookUsage()
 		}

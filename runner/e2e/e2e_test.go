@@ -117,7 +117,7 @@ func params(dir string) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
-			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd,
+			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd, "runid": runidCmd,
 			"serve": serveCmd, "slack": slackCmd, "posted": postedCmd,
 		},
 	}
@@ -305,6 +305,16 @@ func rowsCmd(ts *testscript.TestScript, _ bool, args []string) {
 func envsubstCmd(ts *testscript.TestScript, _ bool, args []string) {
 	text := os.Expand(ts.ReadFile(args[0]), ts.Getenv)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o644))
+}
+
+// runidCmd puts the id of the first run of a JSON list into a variable.
+func runidCmd(ts *testscript.TestScript, _ bool, args []string) {
+	var runs []struct{ ID string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &runs))
+	if len(runs) == 0 {
+		ts.Fatalf("%s lists no run", args[1])
+	}
+	ts.Setenv(args[0], runs[0].ID)
 }
 
 func clockCmd(ts *testscript.TestScript, _ bool, args []string) {

@@ -15,7 +15,7 @@ import (
 )
 
 func runsCommand(a *app) *cobra.Command {
-	return group("runs", "See what became of runs and records", runsList(a), runsShow(a), runsRecords(a), runsResume(a))
+	return group("runs", "See what became of runs and records", runsList(a), runsShow(a), runsRecords(a), runsResume(a), runsCancel(a))
 }
 
 func runsList(a *app) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluiceio/sluice/connector"
 	"github.com/sluiceio/sluice/runner"
@@ -25,7 +26,7 @@ func (s *Store) StartRun(ctx context.Context, run runner.Run) error {
 			return err
 		}
 		var open string
-		err := tx.QueryRowContext(ctx, "SELECT id FROM runs WHERE sync = ? AND state = ?", run.Sync, runner.RunRunning).Scan(&open)
+		err := tx.QueryRowContext(ctx, "SELECT id FROM runs WHERE sync = ? AND open", run.Sync).Scan(&open)
 		if err == nil {
 			return fmt.Errorf("run %s of sync %q was interrupted and has to be resumed first: %w", open, run.Sync, runner.ErrRunning)
 		}
@@ -39,8 +40,8 @@ func (s *Store) StartRun(ctx context.Context, run runner.Run) error {
 		if !there {
 			return missing("sync", run.Sync)
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO runs (id, sync, state, started_at, body) VALUES (?, ?, ?, ?, ?)",
-			run.ID, run.Sync, run.State, micros(run.StartedAt), body); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO runs (id, sync, state, open, started_at, body) VALUES (?, ?, ?, ?, ?, ?)",
+			run.ID, run.Sync, run.State, run.Open(), micros(run.StartedAt), body); err != nil {
 			return err
 		}
 		return s.lease(ctx, tx, run)
@@ -59,8 +60,8 @@ func (s *Store) SaveRun(ctx context.Context, run runner.Run) error {
 		if err := s.refuseTaken(ctx, tx, run.ID); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, started_at = ?, body = ? WHERE id = ?",
-			run.State, micros(run.StartedAt), body, run.ID); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE runs SET state = ?, open = ?, started_at = ?, body = ? WHERE id = ?",
+			run.State, run.Open(), micros(run.StartedAt), body, run.ID); err != nil {
 			return err
 		}
 		return s.lease(ctx, tx, run)
@@ -83,8 +84,8 @@ func (s *Store) Runs(ctx context.Context, sync string, limit int) ([]runner.Run,
 }
 
 // OpenRun returns the sync's unfinished run, if any, and leases it to this
-// process: one in state Running, or else the newest one in state Delayed if
-// it has tickets that are not DONE. While another process holds a run of the
+// process: one that is open, those in state Running first, or else the newest one
+// in state Delayed if it has tickets that are not DONE. While another process holds a run of the
 // sync it refuses with an error that wraps [runner.ErrRunning].
 func (s *Store) OpenRun(ctx context.Context, sync string) (runner.Run, bool, error) {
 	var run runner.Run
@@ -93,7 +94,7 @@ func (s *Store) OpenRun(ctx context.Context, sync string) (runner.Run, bool, err
 		if err := s.refuseHeld(ctx, tx, sync); err != nil {
 			return err
 		}
-		run, err = scanRun(tx.QueryRowContext(ctx, `SELECT body FROM runs WHERE sync = ?1 AND (state = ?2 OR state = ?3
+		run, err = scanRun(tx.QueryRowContext(ctx, `SELECT body FROM runs WHERE sync = ?1 AND (open OR state = ?3
 				AND EXISTS (SELECT 1 FROM tickets WHERE tickets.run = runs.id AND tickets.state <> ?4))
 			ORDER BY state = ?2 DESC, started_at DESC, id DESC LIMIT 1`,
 			sync, runner.RunRunning, runner.RunDelayed, connector.TicketDone).Scan)
@@ -107,9 +108,41 @@ func (s *Store) OpenRun(ctx context.Context, sync string) (runner.Run, bool, err
 		if err := forfeit(ctx, tx, run.ID, s.now()); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, "UPDATE runs SET cancel_grace = NULL WHERE id = ?", run.ID); err != nil {
+			return err
+		}
 		return s.take(ctx, tx, run.ID)
 	})
 	return run, open, err
+}
+
+// CancelRun asks the holder of a run to stop it. Nothing is written when nobody
+// holds it.
+func (s *Store) CancelRun(ctx context.Context, id string, grace time.Duration) (carried bool, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		var by holder
+		var until int64
+		err := tx.QueryRowContext(ctx, "SELECT lease_token, lease_host, lease_pid, lease_started, lease_until FROM runs WHERE id = ?", id).
+			Scan(&by.token, &by.host, &by.pid, &by.started, &until)
+		if err != nil {
+			return found(err, "run", id)
+		}
+		by.until = instant(until)
+		carried = by.token == s.holder.token || by.alive(s.holder, s.now())
+		if !carried {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE runs SET cancel_grace = ? WHERE id = ?", grace.Microseconds(), id)
+		return err
+	})
+	return carried, err
+}
+
+// CancelAsked reports whether a run is to be stopped.
+func (s *Store) CancelAsked(ctx context.Context, id string) (grace time.Duration, asked bool, err error) {
+	var micro sql.NullInt64
+	err = s.db.QueryRowContext(ctx, "SELECT cancel_grace FROM runs WHERE id = ?", id).Scan(&micro)
+	return time.Duration(micro.Int64) * time.Microsecond, micro.Valid, found(err, "run", id)
 }
 
 // lease renews the lease of a run that goes on, and gives up that of one that ended.

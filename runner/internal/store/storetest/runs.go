@@ -109,6 +109,59 @@ func delayedRun(t *testing.T, open func() runner.Store) {
 	}
 }
 
+func openRuns(t *testing.T, open func() runner.Store) {
+	store, ctx := open(), t.Context()
+	withSync(t, store, "leads")
+	run := runner.Run{ID: "r1", Sync: "leads", State: runner.RunRunning, StartedAt: day}
+	must(t, store.StartRun(ctx, run))
+	for name, c := range map[string]struct {
+		change func(*runner.Run)
+		open   bool
+	}{
+		"left in the middle":     {func(r *runner.Run) { r.State = runner.RunDelayed }, true},
+		"left while it closes":   {func(r *runner.Run) { r.State, r.FinishedAt, r.Closing = runner.RunDelayed, day, true }, true},
+		"delayed to its end":     {func(r *runner.Run) { r.State, r.FinishedAt = runner.RunDelayed, day }, false},
+		"failed without its end": {func(r *runner.Run) { r.State = runner.RunFailed }, false},
+	} {
+		changed := run
+		c.change(&changed)
+		must(t, store.SaveRun(ctx, changed))
+		got, found, err := store.OpenRun(ctx, "leads")
+		if err != nil || found != c.open || found && got.ID != "r1" {
+			t.Errorf("%s: open %v, %v; want %v", name, found, err, c.open)
+		}
+	}
+}
+
+func cancelledRun(t *testing.T, open func() runner.Store) {
+	mine, theirs, ctx := open(), open(), t.Context()
+	withSync(t, mine, "leads")
+	run := runner.Run{ID: "r1", Sync: "leads", State: runner.RunRunning, StartedAt: day}
+	must(t, mine.StartRun(ctx, run))
+	asked := func(want bool, grace time.Duration) {
+		t.Helper()
+		got, found, err := mine.CancelAsked(ctx, "r1")
+		if must(t, err); found != want || got != grace {
+			t.Errorf("asked %v with %s, want %v with %s", found, got, want, grace)
+		}
+	}
+	asked(false, 0)
+	same(t, true)(theirs.CancelRun(ctx, "r1", 3*time.Second))
+	asked(true, 3*time.Second)
+	must(t, mine.SaveRun(ctx, run))
+	asked(true, 3*time.Second)
+	run.State = runner.RunDelayed
+	must(t, mine.SaveRun(ctx, run))
+	same(t, false)(theirs.CancelRun(ctx, "r1", time.Second)) // nobody holds it
+	if _, found, err := theirs.OpenRun(ctx, "leads"); !found || err != nil {
+		t.Fatalf("it is not open: %v, %v", found, err)
+	}
+	asked(false, 0) // whoever goes on with it was not asked to stop
+	if _, err := mine.CancelRun(ctx, "r9", 0); !errors.Is(err, runner.ErrNotFound) {
+		t.Errorf("cancelling a run that does not exist: %v", err)
+	}
+}
+
 func tickets(t *testing.T, open func() runner.Store) {
 	store, ctx := open(), t.Context()
 	withSync(t, store, "leads")

@@ -36,6 +36,8 @@ func Run(t *testing.T, h Harness) {
 		{"a run is kept whole, newest first", runs},
 		{"a run is held by one handle at a time", runLease},
 		{"a delayed run is open while it has tickets", delayedRun},
+		{"a run that waits to be resumed is open", openRuns},
+		{"a run is cancelled where it is held", cancelledRun},
 		{"tickets move forward only", tickets},
 		{"missing names are not found", missingNames},
 		{"a grant is bounded by the pool", grants},

@@ -132,6 +132,33 @@ func testSettledTwice(e *exam) {
 	}
 }
 
+func testDelay(e *exam) {
+	plan := e.many(10)
+	e.settle(plan, 2, connector.StatusSucceeded, "")
+	e.settle(plan, 5, connector.StatusRetry, "")
+	why := connector.Errorf(connector.ClassCancelled, "CANCELLED", "it's not the record's fault")
+	held := []connector.SeqRange{{First: 3, Last: 4}, {First: 9, Last: 9}, {First: 40, Last: 50}}
+	delay := func(except []connector.SeqRange, want int64) {
+		e.Helper()
+		if n, err := e.w.Delay(e.ctx(), plan.SyncID, plan.RunID, e.now, except, why); n != want || err != nil {
+			e.Errorf("%d records were delayed, %v; want %d", n, err, want)
+		}
+	}
+	delay(held, 5)
+	delay(held, 0)
+	e.counts(plan, map[connector.Status]int64{connector.StatusSucceeded: 1, connector.StatusRetry: 1, connector.StatusDelayed: 5, "": 3})
+	e.settle(plan, 1, connector.StatusSucceeded, "x") // a ticket may answer later
+	delay(nil, 3)
+	want := [][]string{{"CANCELLED", "CANCELLED", "it's not the record's fault", "7"}}
+	if d := cmp.Diff(want, e.query(`SELECT class, code, message, count(*) FROM sluice.outcomes WHERE status = 'DELAYED' GROUP BY ALL`)); d != "" {
+		e.Errorf("the log (-want +got)\n%s", d)
+	}
+	e.finish(plan)
+	if _, err := e.w.Delay(e.ctx(), plan.SyncID, plan.RunID, e.now, nil, why); err == nil {
+		e.Error("records of a finished run were delayed")
+	}
+}
+
 func testUnknownSeq(e *exam) {
 	plan := e.many(3)
 	err := e.w.Settle(e.ctx(), plan.SyncID, plan.RunID, e.now, []connector.Outcomes{{Seqs: []int64{2, 9}}})

@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		"records are handed out as selected":             testSelection,
 		"batches keep their bounds":                      testBatches,
 		"the later outcome counts":                       testSettledTwice,
+		"what has no outcome is delayed in one go":       testDelay,
 		"outcomes for unknown records are refused":       testUnknownSeq,
 		"outcomes are found, exceptions first":           testOutcomes,
 		"finishing again does nothing":                   testFinishAgain,
