@@ -103,10 +103,42 @@ func newCSV(r io.Reader) *csv.Reader {
 		_, _ = b.Discard(3) // just peeked
 	}
 	line, _ := b.Peek(b.Size()) // a short file gives what there is
-	cr := csv.NewReader(b)
+	cr := csv.NewReader(&returns{r: b})
 	cr.Comma = delimiter(string(line))
 	cr.ReuseRecord, cr.FieldsPerRecord = true, -1
 	return cr
+}
+
+// returns keeps carriage returns before line feeds within quotes, which package csv drops: it doubles them.
+type returns struct {
+	r      *bufio.Reader
+	quoted bool
+	last   byte
+}
+
+func (k *returns) Read(p []byte) (n int, err error) {
+	for n < len(p) && (n == 0 || k.r.Buffered() > 0) {
+		c, err := k.r.ReadByte()
+		if err != nil {
+			return n, err
+		}
+		switch {
+		case c == '"':
+			k.quoted = !k.quoted
+		case c == '\n' && k.last == '\r' && k.quoted:
+			c = '\r' // and the line feed comes next
+			if err := k.r.UnreadByte(); err != nil {
+				return n, err
+			}
+			k.last = 0
+			p[n] = c
+			n++
+			continue
+		}
+		p[n], k.last = c, c
+		n++
+	}
+	return n, nil
 }
 
 // delimiter picks the commonest of comma, semicolon, colon and pipe in the header line, comma on a draw.
