@@ -118,7 +118,7 @@ func params(dir string) testscript.Params {
 			"sim": simCmd, "connect": connectCmd, "grant": grantCmd, "fault": faultCmd, "heal": healCmd, "exits": exitsCmd,
 			"count": countCmd, "written": writtenCmd, "await": awaitCmd, "rows": rowsCmd, "envsubst": envsubstCmd,
 			"clock": clockCmd, "browse": browseCmd, "crash": crashCmd, "jobs": jobsCmd, "paced": pacedCmd, "disk": diskCmd, "fill": fillCmd, "runid": runidCmd,
-			"serve": serveCmd, "slack": slackCmd, "posted": postedCmd,
+			"serve": serveCmd, "slack": slackCmd, "posted": postedCmd, "called": calledCmd,
 		},
 	}
 }

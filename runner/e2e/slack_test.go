@@ -28,8 +28,11 @@ func slackOf(ts *testscript.TestScript) *slackfake.Fake {
 func slackCmd(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 0 {
 		fault := slackfake.Fault{Method: args[1], Code: args[2]}
-		if args[2] == "hangup" {
+		switch args[2] {
+		case "hangup":
 			fault = slackfake.Fault{Method: args[1], Late: true, Hangup: true}
+		case "stall":
+			fault = slackfake.Fault{Method: args[1], Late: true, Stall: true}
 		}
 		slackOf(ts).Break(fault)
 		return
@@ -48,6 +51,13 @@ func slackCmd(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s names another endpoint", slackAnswers)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("slack.yaml"), []byte(strings.Replace(string(answers), "http://127.0.0.1:7788/api", ts.Getenv("SLACK_URL"), 1)), 0o600))
+}
+
+// calledCmd waits until a method was called so many times.
+func calledCmd(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	until(ts, strings.Join(args, " "), func() bool { return slackOf(ts).Calls(args[0]) >= n })
 }
 
 // postedCmd checks the messages that were posted: their number, and that one of

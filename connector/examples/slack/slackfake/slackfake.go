@@ -59,8 +59,9 @@ type Fault struct {
 	Code string
 	// Late carries the call out first: with Hangup, the answer gets lost.
 	Late bool
-	// Hangup breaks the connection instead of answering.
-	Hangup bool
+	// Hangup breaks the connection instead of answering; Stall does so when the
+	// caller has given up.
+	Hangup, Stall bool
 }
 
 // Fake is a workspace. It is an [http.Handler] for the paths /METHOD and
@@ -133,6 +134,18 @@ func (f *Fake) fault(method string) (Fault, bool) {
 
 // ServeHTTP answers a call.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a, fault := f.serve(r)
+	if fault.Stall {
+		<-r.Context().Done()
+	}
+	if fault.Hangup || fault.Stall {
+		panic(http.ErrAbortHandler) // net/http closes the connection
+	}
+	a.write(w, f.config.Scopes)
+}
+
+// serve finds the answer to a call, and what is wrong with it.
+func (f *Fake) serve(r *http.Request) (answer, Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	method := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "api/")
@@ -143,8 +156,6 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = f.answer(method, r)
 	}
 	switch {
-	case fault.Hangup:
-		panic(http.ErrAbortHandler) // net/http closes the connection
 	case fault.Status == http.StatusTooManyRequests:
 		a = tooMany(fault.RetryAfter)
 	case fault.Status != 0:
@@ -152,7 +163,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault.Code != "":
 		a = no(fault.Code)
 	}
-	a.write(w, f.config.Scopes)
+	return a, fault
 }
 
 // answer carries a call out.
