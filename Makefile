@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test fault-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,8 +64,14 @@ bin/tools/grpcurl: .ci/tools/go.mod
 KILLS ?= 300
 SEED  ?= 1
 
-kill-test: ## kill processes at random moments of runs; no record may be lost or doubled
-	KILLS=$(KILLS) KILL_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -run '^TestKills$$' -v ./runner/e2e
+kill-test: ## kill processes at random moments and at named points of runs; no record may be lost or doubled
+	KILLS=$(KILLS) KILL_SEED=$(SEED) $(GO) test -count=1 -timeout 3600s -parallel 6 -run '^TestKills$$' -v ./runner/e2e
+
+# Troubles on each road besides every fault alone: random pairs of faults.
+PAIRS ?= 20
+
+fault-test: ## every fault of the simulator, alone and in pairs; every record must have its outcome
+	FAULTS=all FAULT_PAIRS=$(PAIRS) FAULT_SEED=$(SEED) $(GO) test -count=1 -timeout 7200s -parallel 7 -run '^TestFaults$$' -v ./runner/e2e
 
 sdk-check: ## Zoho's own Node and Python SDKs, and fuzzed requests, against the simulator
 	sh zoho/zohosim/sdkcheck/run.sh

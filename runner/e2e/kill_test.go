@@ -32,7 +32,8 @@ import (
 // being submitted.
 //
 // KILLS is the number of kills, 10 by default, and KILL_SEED the seed; what is
-// met at a moment also depends on how busy the machine is.
+// met at a moment also depends on how busy the machine is. The files of a siege
+// that fails are copied to where KILL_KEEP says.
 func TestKills(t *testing.T) {
 	kills := numberFrom(t, "KILLS", 10)
 	seed := numberFrom(t, "KILL_SEED", 1)
@@ -42,9 +43,10 @@ func TestKills(t *testing.T) {
 	stories := []*siege{
 		{name: "Create, bulk", plot: newCreation("bulk")},
 		{name: "Create, record calls", plot: newCreation("records")},
-		{name: "Upsert, bulk", plot: newKeyed("Upsert")},
-		{name: "Mirror, bulk", plot: newKeyed("Mirror")},
-		{name: "inbound, incremental", plot: &reading{}},
+		{name: "Upsert, bulk", plot: newKeyed("Upsert", "bulk")},
+		{name: "Mirror, bulk", plot: newKeyed("Mirror", "bulk")},
+		{name: "inbound, bulk", plot: &reading{path: "bulk"}},
+		{name: "inbound, queries", plot: &reading{path: "records"}},
 	}
 	began := time.Now()
 	t.Run("siege", func(t *testing.T) {
@@ -112,6 +114,7 @@ type siege struct {
 
 func (s *siege) run(t *testing.T) {
 	s.begin(t)
+	defer s.keep(t)
 	s.plot.change(t, s)
 	began := time.Now()
 	s.attempt(t, nil)
@@ -140,6 +143,16 @@ func (s *siege) run(t *testing.T) {
 		t.Errorf("of %d records %d are lost, %d doubled and %d in doubt", v.records, v.lost, v.doubled, v.doubt)
 	}
 	s.checkDoubts(t)
+}
+
+// keep copies the files of a siege that failed to where KILL_KEEP says.
+func (s *siege) keep(t *testing.T) {
+	dir := os.Getenv("KILL_KEEP")
+	if dir == "" || !t.Failed() {
+		return
+	}
+	dir = filepath.Join(dir, strings.ReplaceAll(s.name, " ", "-"))
+	t.Logf("what it left is in %s (%v)", dir, os.CopyFS(dir, os.DirFS(s.dir)))
 }
 
 // someTrap chooses a trap.
@@ -260,11 +273,16 @@ func (s *siege) checkDoubts(t *testing.T) {
 			t.Fatalf("%q: %v", line, err)
 		}
 		if !slices.ContainsFunc(tickets[run], func(ticket connector.Ticket) bool {
-			return !ticket.Idempotent && !strings.Contains(ticket.Handle, "job_id") && slices.ContainsFunc(ticket.Seqs, func(r connector.SeqRange) bool { return r.First <= seq && seq <= r.Last })
+			return !ticket.Idempotent && !strings.Contains(ticket.Handle, "job_id") && holds(ticket, seq)
 		}) {
 			t.Errorf("record %d of run %s is in doubt, and no ticket for it was left between PREPARED and SUBMITTED", seq, run)
 		}
 	}
+}
+
+// holds reports whether a ticket is for a record.
+func holds(ticket connector.Ticket, seq int64) bool {
+	return slices.ContainsFunc(ticket.Seqs, func(r connector.SeqRange) bool { return r.First <= seq && seq <= r.Last })
 }
 
 // tickets returns the tickets of each run as they were last journaled.

@@ -14,10 +14,11 @@ import (
 // creation is a plain Create: every row is new, and has a name of its own.
 type creation struct {
 	path string
+	step int // rows that each change adds
 	rows []string
 }
 
-func newCreation(path string) *creation { return &creation{path: path} }
+func newCreation(path string) *creation { return &creation{path: path, step: 150} }
 
 func (c *creation) mayDoubt() bool { return true }
 
@@ -45,7 +46,7 @@ func (c *creation) arguments() []string {
 }
 
 func (c *creation) change(t *testing.T, s *siege) {
-	for range 150 {
+	for range c.step {
 		n := len(c.rows) + 1
 		c.rows = append(c.rows, fmt.Sprintf("%d,Company %d", n, n))
 	}
@@ -80,14 +81,15 @@ func (c *creation) judge(t *testing.T, s *siege) verdict {
 // Mirror, go.
 type keyed struct {
 	strategy string
+	path     string
 	made     int
 	changes  int
 	values   map[string]string
 	versions map[string]int
 }
 
-func newKeyed(strategy string) *keyed {
-	return &keyed{strategy: strategy, values: map[string]string{}, versions: map[string]int{}}
+func newKeyed(strategy, path string) *keyed {
+	return &keyed{strategy: strategy, path: path, values: map[string]string{}, versions: map[string]int{}}
 }
 
 func (k *keyed) mayDoubt() bool { return false }
@@ -101,7 +103,7 @@ func (k *keyed) points() []string {
 
 func (k *keyed) arguments() []string {
 	return []string{"--source-file", "source.csv", "--identifier", "id", "--strategy", k.strategy, "--set", "module=Accounts", "--set", "unique_field=External_Key",
-		"--set", "path=bulk", "--set", "batch_size=30", "--set", "concurrency=2", "--map", "External_Key=id", "--map", "Account_Name=name"}
+		"--set", "path=" + k.path, "--set", "batch_size=30", "--set", "concurrency=2", "--map", "External_Key=id", "--map", "Account_Name=name"}
 }
 
 func (k *keyed) change(t *testing.T, s *siege) {
@@ -155,6 +157,7 @@ func (k *keyed) judge(t *testing.T, s *siege) verdict {
 
 // reading is an inbound sync of a module in which records come, change and go.
 type reading struct {
+	path    string
 	ids     []string
 	made    int
 	changes int
@@ -163,13 +166,15 @@ type reading struct {
 func (r *reading) mayDoubt() bool { return false }
 
 func (r *reading) points() []string {
-	return append([]string{
-		"warehouse.Commit", "warehouse.Commit", "warehouse.Commit", "app.read.create", "app.read.poll", "app.read.result", "app.deleted", "app.token",
-	}, hostPoints...)
+	points := append([]string{"warehouse.Commit", "warehouse.Commit", "warehouse.Commit", "app.deleted", "app.token"}, hostPoints...)
+	if r.path == "bulk" {
+		return append(points, "app.read.create", "app.read.poll", "app.read.result")
+	}
+	return append(points, "app.query", "app.query")
 }
 
 func (r *reading) arguments() []string {
-	return []string{"--stream", "Accounts", "--table", "Accounts=crm.accounts"}
+	return []string{"--stream", "Accounts", "--table", "Accounts=crm.accounts", "--set", "path=" + r.path}
 }
 
 func (r *reading) change(t *testing.T, s *siege) {

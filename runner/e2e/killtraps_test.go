@@ -286,6 +286,7 @@ var appCalls = []struct {
 	{"app.read.create", regexp.MustCompile(`^POST /crm/bulk/[^/]+/read$`)},
 	{"app.read.result", regexp.MustCompile(`^GET /crm/bulk/[^/]+/read/[^/]+/result$`)},
 	{"app.read.poll", regexp.MustCompile(`^GET /crm/bulk/[^/]+/read/`)},
+	{"app.query", regexp.MustCompile(`^POST /crm/[^/]+/coql$`)},
 	{"app.deleted", regexp.MustCompile(`^GET /crm/[^/]+/[^/]+/deleted$`)},
 	{"app.insert", regexp.MustCompile(`^POST /crm/[^/]+/Accounts$`)},
 	{"app.delete", regexp.MustCompile(`^DELETE /crm/[^/]+/Accounts$`)},

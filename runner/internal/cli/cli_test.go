@@ -74,6 +74,7 @@ func TestExitCodes(t *testing.T) {
 		"login":              {fmt.Errorf("x: %w", &connector.Error{Class: connector.ClassAuth}), 3},
 		"bad answer":         {fmt.Errorf("x: %w", &connector.Error{Class: connector.ClassConfig}), 2},
 		"budget":             {&connector.Error{Class: connector.ClassQuotaExhausted}, 5},
+		"no time to begin":   {fmt.Errorf("x: %w", &connector.Error{Class: connector.ClassCancelled, Code: "DEADLINE"}), 5},
 		"anything else":      {errors.New("x"), 8},
 		"Ctrl-C":             {fmt.Errorf("%w: %w", errInterrupted, run(runner.RunDelayed, connector.ClassCancelled)), 130},
 		"a cancelled lookup": {fmt.Errorf("x: %w", context.Canceled), 130},

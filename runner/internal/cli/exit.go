@@ -100,7 +100,9 @@ func exitCode(err error) int {
 		return ExitIncomplete
 	case errors.As(err, &launch):
 		return ExitConnector
-	case errors.As(err, &said):
+	case errors.As(err, &said) && said.Code == "DEADLINE":
+		return ExitDelayed // before anything was planned
+	case said != nil:
 		return classExit(said.Class)
 	default:
 		return ExitInternal
