@@ -8,7 +8,8 @@
 //
 // The host's half: [Launch] starts a connector program, [Dial] reaches one that
 // is running already (under a debugger, say), [InProcess] runs one in this
-// process over memory. All three return a [Process], which is again a
+// process over memory. "sluice replay --attach" dials one under a debugger to give
+// it the records of a run that was captured, see package recording. All three return a [Process], which is again a
 // [connector.Connector]: whoever holds it cannot tell where it runs.
 //
 // During a sync each half has one goroutine that does nothing but receive, so

@@ -37,9 +37,6 @@ type Entry struct {
 	Body *Body  `json:"body,omitempty"`
 }
 
-// largest bounds a body, and what is unpacked from one.
-const largest = 32 << 20
-
 var zipMagic = []byte("PK\x03\x04")
 
 // TakeApart makes a body of content and replaces its secrets.
@@ -100,7 +97,7 @@ func (r *Redactor) unzip(content []byte) (*Body, error) {
 		return &Body{Bytes: []byte(r.exact(string(content)))}, nil // torn, or only looks like a zip
 	}
 	var texts [][]byte // all, before time is spent on any
-	left := int64(largest)
+	left := r.largest
 	for _, f := range archive.File {
 		text, err := readEntry(f, left)
 		if err != nil {
@@ -128,7 +125,7 @@ func readEntry(f *zip.File, most int64) ([]byte, error) {
 	defer entry.Close()
 	text, err := io.ReadAll(io.LimitReader(entry, most+1))
 	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("it holds more than %d MiB", largest>>20)
+		err = fmt.Errorf("it holds more than can be recorded")
 	}
 	return text, err
 }

@@ -64,7 +64,7 @@ func (p *Player) Tap(http.RoundTripper) http.RoundTripper { return answerer{p} }
 type answerer struct{ player *Player }
 
 func (a answerer) RoundTrip(r *http.Request) (*http.Response, error) {
-	content, err := hold(&r)
+	content, err := hold(&r, a.player.redactor.largest)
 	if err != nil {
 		return nil, err
 	}

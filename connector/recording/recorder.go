@@ -58,7 +58,7 @@ func (l listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.recorder.next++
 	number := l.recorder.next
 	l.recorder.mu.Unlock()
-	sent, err := hold(&r)
+	sent, err := hold(&r, l.recorder.largest)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (l listener) RoundTrip(r *http.Request) (*http.Response, error) {
 	var received []byte
 	if resp != nil {
 		var broken error
-		if received, broken, err = holdAnswer(resp); err != nil {
+		if received, broken, err = holdAnswer(resp, l.recorder.largest); err != nil {
 			return nil, err
 		}
 		x.Failure = failure(broken)
@@ -82,11 +82,11 @@ func (l listener) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // hold reads the body of a request and puts a copy in its place.
-func hold(r **http.Request) ([]byte, error) {
+func hold(r **http.Request, most int64) ([]byte, error) {
 	if (*r).Body == nil || (*r).Body == http.NoBody {
 		return nil, nil
 	}
-	content, err := readAll((*r).Body)
+	content, err := readAll((*r).Body, most)
 	if e := (*r).Body.Close(); err == nil {
 		err = e
 	}
@@ -101,8 +101,8 @@ func hold(r **http.Request) ([]byte, error) {
 
 // holdAnswer reads the body of an answer and puts a copy in its place. Broken is
 // why it ended early; the copy ends in the same way.
-func holdAnswer(resp *http.Response) (content []byte, broken, err error) {
-	content, broken = readAll(resp.Body)
+func holdAnswer(resp *http.Response, most int64) (content []byte, broken, err error) {
+	content, broken = readAll(resp.Body, most)
 	_ = resp.Body.Close() // read to its end, or broken
 	if e := (*connector.Error)(nil); errors.As(broken, &e) {
 		return nil, nil, broken
@@ -115,10 +115,10 @@ func holdAnswer(resp *http.Response) (content []byte, broken, err error) {
 	return content, broken, nil
 }
 
-func readAll(from io.Reader) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(from, largest+1))
-	if err == nil && len(content) > largest {
-		err = connector.Errorf(connector.ClassConfig, "TOO_LARGE_TO_RECORD", "a body of more than %d MiB cannot be recorded: record a sync of fewer records", largest>>20)
+func readAll(from io.Reader, most int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(from, most+1))
+	if err == nil && int64(len(content)) > most {
+		err = connector.Errorf(connector.ClassConfig, "TOO_LARGE_TO_RECORD", "a body of more than %d bytes cannot be recorded: record a sync of fewer records", most)
 	}
 	return content, err
 }
@@ -192,7 +192,7 @@ func (r *Redactor) request(sent *http.Request, content []byte) (Request, error) 
 func (r *Redactor) response(got *http.Response, content []byte) (*Response, error) {
 	header := r.Header(got.Header)
 	if got.Header.Get("Content-Encoding") == "gzip" {
-		if plain, err := gunzip(content); err == nil {
+		if plain, err := gunzip(content, r.largest); err == nil {
 			content = plain
 			header.Del("Content-Encoding")
 		}
@@ -201,10 +201,10 @@ func (r *Redactor) response(got *http.Response, content []byte) (*Response, erro
 	return &Response{Status: got.StatusCode, Header: header, Body: body}, err
 }
 
-func gunzip(content []byte) ([]byte, error) {
+func gunzip(content []byte, most int64) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
 		return nil, err
 	}
-	return readAll(z)
+	return readAll(z, most)
 }

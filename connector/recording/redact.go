@@ -22,6 +22,8 @@ import (
 // told of, learns those that show by the name of their field or by their form,
 // and is safe for concurrent use.
 type Redactor struct {
+	largest int64 // bounds a body, and what is unpacked from one
+
 	mu     sync.Mutex
 	names  map[string]string // by secret
 	counts map[string]int    // of names, by their beginning
@@ -30,7 +32,7 @@ type Redactor struct {
 
 // NewRedactor returns a redactor that knows no secret yet.
 func NewRedactor() *Redactor {
-	return &Redactor{names: map[string]string{}, counts: map[string]int{}}
+	return &Redactor{largest: 32 << 20, names: map[string]string{}, counts: map[string]int{}}
 }
 
 // placeholder begins every name.

@@ -106,6 +106,14 @@ func TestUsageErrorsSayWhatToDo(t *testing.T) {
 		{"syncs create s", "connections list"},
 		{"syncs run none", `no sync named "none"`},
 		{"apply none.yaml", "none.yaml"},
+		{"record s", "--to FOLDER"},
+		{"record none --to case", `no sync named "none"`},
+		{"replay none.jsonl", "serve --listen"},
+		{"replay none.jsonl --attach 127.0.0.1:1", "none.jsonl"},
+		{"syncs run a b --capture f", "one sync"},
+		{"connectors install", "lists no connector"},
+		{"connectors install --sha256 x", "goes with the PATH or URL"},
+		{"connectors install http://example.com/p", "use https"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()

@@ -172,6 +172,9 @@ func (i *install) one(ctx context.Context, h *host, lock *pluginhost.Lock, path 
 	}
 	ref := runner.ConnectorRef{Path: parcel.Path, SHA256: parcel.SHA256, AddedAt: i.app.env.Now()}
 	manifest, err := h.Manifest(ctx, ref)
+	if err != nil && parcel.Script {
+		return none, fmt.Errorf("%w; a script is installed without what lies beside it: if it needs that, use sluice connectors add", err)
+	}
 	if err != nil {
 		return none, err
 	}

@@ -40,6 +40,8 @@ type Parcel struct {
 	SHA256 string
 	// Size counts its bytes.
 	Size int64
+	// Script says that an interpreter runs it.
+	Script bool
 
 	shelf Shelf
 }
@@ -93,7 +95,7 @@ func (p *Parcel) fill(ctx context.Context, source Source, from io.Reader, total 
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("receiving %s: %w", source, err)
 	}
-	p.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	p.SHA256, p.Script = hex.EncodeToString(sum.Sum(nil)), strings.HasPrefix(string(head.text), "#!")
 	switch wrong := notAProgram(head.text); {
 	case p.Size > p.shelf.MaxSize:
 		return p.shelf.tooLarge(source)
