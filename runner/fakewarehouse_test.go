@@ -262,6 +262,14 @@ func (w *fakeWarehouse) Mark(context.Context, string, []string, Mark) (int64, er
 	return 0, errors.ErrUnsupported
 }
 
+func (w *fakeWarehouse) Accept(context.Context, string, []string, []string, time.Time) (int64, error) {
+	return 0, errors.ErrUnsupported
+}
+
+func (w *fakeWarehouse) RecordStates(context.Context, string, OutcomeFilter) iter.Seq2[RecordState, error] {
+	return func(yield func(RecordState, error) bool) { yield(RecordState{}, errors.ErrUnsupported) }
+}
+
 // fakeTable is a stream's table.
 type fakeTable struct {
 	target    StreamTarget

@@ -218,6 +218,17 @@ type OutboundWarehouse interface {
 	// Mark changes what happens to records at the next plan. It returns the
 	// number of records changed.
 	Mark(ctx context.Context, syncID string, identifiers []string, mark Mark) (int64, error)
+
+	// Accept says of records in doubt that the app did what was asked of it: they
+	// are synced from then on. Where a record has an app identifier in the list,
+	// which is empty or parallel to the identifiers, it is kept. It returns the
+	// number of records accepted; those that are not in doubt are left alone.
+	Accept(ctx context.Context, syncID string, identifiers, appIdentifiers []string, at time.Time) (int64, error)
+
+	// RecordStates returns how the records of a sync stand after its latest
+	// finished run, ordered by identifier; a record without an outcome so far, only
+	// marked by the user, has no status.
+	RecordStates(ctx context.Context, syncID string, filter OutcomeFilter) iter.Seq2[RecordState, error]
 }
 
 // OutboxSelection selects records of an outbox.
@@ -254,6 +265,29 @@ type RecordOutcome struct {
 	Message       string
 	Detail        string
 	At            time.Time
+}
+
+// RecordState is how one record stands.
+type RecordState struct {
+	Identifier    string
+	AppIdentifier string
+	// Synced is true when the app has said yes to the record, perhaps with
+	// earlier values.
+	Synced bool
+	// Action is what was last asked of the app, and what became of it: Status,
+	// Class, Code, Field, Message.
+	Action  connector.Action
+	Status  connector.Status
+	Class   connector.Class
+	Code    string
+	Field   string
+	Message string
+	// Attempts counts the runs that tried the present values and failed.
+	Attempts int64
+	// RunID is the last run that tried it, at At.
+	RunID string
+	At    time.Time
+	Mark  Mark
 }
 
 // Mark is what a user says about a record.

@@ -54,6 +54,9 @@ func (e *runEnd) Error() string {
 	if e.run.State == runner.RunIncomplete {
 		text += fmt.Sprintf("; see what became of the records with: sluice runs records %s --status REJECTED,INVALID,IN_DOUBT", e.run.ID)
 	}
+	if n := e.run.Outcomes[connector.StatusInDoubt]; n > 0 {
+		text += fmt.Sprintf("; %d records are in doubt, which you decide: sluice records list %s --outcome in_doubt", n, e.run.Sync)
+	}
 	return text
 }
 

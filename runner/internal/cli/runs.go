@@ -118,16 +118,9 @@ func runsRecords(a *app) *cobra.Command {
 		Use: "records RUN", Short: "List what became of the records of an outbound run, exceptions first", Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			filter := runner.OutcomeFilter{Identifiers: identifiers, Limit: limit}
-			known := []connector.Status{
-				connector.StatusSucceeded, connector.StatusRejected, connector.StatusRetry, connector.StatusDelayed,
-				connector.StatusInvalid, connector.StatusInDoubt, connector.StatusSkipped,
-			}
-			for _, s := range statuses {
-				status := connector.Status(strings.ToUpper(s))
-				if !slices.Contains(known, status) {
-					return usagef("there is no status %q; there are %v", s, known)
-				}
-				filter.Statuses = append(filter.Statuses, status)
+			var err error
+			if filter.Statuses, err = outcomesNamed(statuses); err != nil {
+				return err
 			}
 			return a.records(cmd.Context(), args[0], filter)
 		},

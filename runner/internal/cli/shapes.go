@@ -229,6 +229,23 @@ type RecordShape struct {
 	At            *time.Time       `json:"at,omitempty"`
 }
 
+// RecordStateShape is how a record of an outbound sync stands.
+type RecordStateShape struct {
+	Identifier    string           `json:"identifier"`
+	AppIdentifier string           `json:"app_identifier,omitempty"`
+	Synced        bool             `json:"synced"`
+	Action        connector.Action `json:"action,omitempty"`
+	Outcome       connector.Status `json:"outcome,omitempty"`
+	Class         connector.Class  `json:"class,omitempty"`
+	Code          string           `json:"code,omitempty"`
+	Field         string           `json:"field,omitempty"`
+	Message       string           `json:"message,omitempty"`
+	Attempts      int64            `json:"attempts"`
+	Run           string           `json:"run,omitempty"`
+	At            *time.Time       `json:"at,omitempty"`
+	Mark          runner.Mark      `json:"mark,omitempty"`
+}
+
 // PlanShape is the result of "syncs plan".
 type PlanShape struct {
 	SourceRows int64          `json:"source_rows"`

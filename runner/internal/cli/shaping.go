@@ -110,6 +110,13 @@ func recordShape(o runner.RecordOutcome) RecordShape {
 	}
 }
 
+func stateShape(r runner.RecordState) RecordStateShape {
+	return RecordStateShape{
+		Identifier: r.Identifier, AppIdentifier: r.AppIdentifier, Synced: r.Synced, Action: r.Action, Outcome: r.Status, Class: r.Class,
+		Code: r.Code, Field: r.Field, Message: r.Message, Attempts: r.Attempts, Run: r.RunID, At: at(r.At), Mark: r.Mark,
+	}
+}
+
 func planShape(p runner.Plan) PlanShape {
 	r := p.Report
 	return PlanShape{

@@ -59,6 +59,7 @@ func Run(t *testing.T, open Open) {
 		"one SQL statement is one statement":             testOneStatement,
 		"values of every kind come back as they went in": testRoundTrip,
 		"a record in doubt waits for the user":           testInDoubt,
+		"a record in doubt is accepted":                  testAccept,
 		"a rejected record is retried when it is due":    testRetry,
 		"a deleted record is new when it comes back":     testDeletedComesBack,
 		"syncs and streams do not disturb each other":    testConcurrent,
