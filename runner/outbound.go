@@ -60,18 +60,15 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 	defer r.timed("plan")()
 	ctx, cancel := r.untilStopped()
 	defer cancel()
-	plan, err := r.engine.withTemplate(ctx, r.handle.session, r.sync, outboundPlan(r.sync, r.run.ID, strategy, r.manifest.Rendering, options, r.engine.now()))
-	if err != nil {
-		return r.refuse(fmt.Errorf("planning sync %s: %w", r.sync.Name, err))
-	}
-	report, err := r.warehouse.Plan(ctx, plan)
+	report, err := r.fill(ctx, options, strategy)
 	if err != nil && r.stop.why() != nil {
 		return errRunStopped // whether the outbox was filled is for the next run to find out
 	}
 	if err != nil {
 		err = fmt.Errorf("planning sync %s: %w", r.sync.Name, err)
 		var refused *PlanError
-		if errors.As(err, &refused) || errors.Is(err, ErrRunning) {
+		var template *connector.Error // or the connector that is to take its text
+		if errors.As(err, &refused) || errors.As(err, &template) || errors.Is(err, ErrRunning) {
 			return r.refuse(err)
 		}
 		return err // the outbox may be filled all the same
@@ -83,7 +80,11 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 	}
 	r.show(Event{Plan: &report})
 	schema := report.Schema
-	if r.texts, err = r.engine.textsFor(ctx, r.handle.session, r.sync, report); err != nil {
+	r.texts, err = r.engine.textsFor(ctx, r.handle.session, r.sync, report)
+	if err != nil && r.stop.why() != nil {
+		return errRunStopped
+	}
+	if err != nil {
 		return fmt.Errorf("planning sync %s: %w", r.sync.Name, err)
 	}
 	if r.texts != nil {
@@ -95,6 +96,15 @@ func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) erro
 		KeepsTickets: true, KeepsLedger: true, Records: report.Records,
 	}
 	return nil
+}
+
+// fill has the warehouse make the outbox.
+func (r *outboundRun) fill(ctx context.Context, options RunOptions, strategy connector.Strategy) (PlanReport, error) {
+	plan, err := r.engine.withTemplate(ctx, r.handle.session, r.sync, outboundPlan(r.sync, r.run.ID, strategy, r.manifest.Rendering, options, r.engine.now()))
+	if err != nil {
+		return PlanReport{}, err
+	}
+	return r.warehouse.Plan(ctx, plan)
 }
 
 func outboundPlan(sync Sync, runID string, strategy connector.Strategy, rendering connector.Rendering, options RunOptions, now time.Time) OutboundPlan {

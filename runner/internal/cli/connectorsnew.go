@@ -49,19 +49,25 @@ func (a *app) newConnector(dir string, p scaffold.Project) error {
 			folder = relative
 		}
 		a.say("wrote %d files into %s", len(written), folder)
+		if p.Version == noVersion && p.Replace == "" {
+			a.notice("this sluice is not a published version, which the project could require: name a checkout with --replace, or edit go.mod")
+		}
 		a.say("next: cd %s && go mod tidy && go test ./...", folder)
 		a.say("then: read README.md there")
 	})
 }
 
+// noVersion stands in a go.mod file for a version that was not published.
+const noVersion = "v0.0.0"
+
 // released is what a version looks like that a module can require.
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
-// ownVersion is the version of Sluice this program is, v0.0.0 when it is none
-// that was published.
+// ownVersion is the version of Sluice this program is, [noVersion] when it is
+// none that was published.
 func ownVersion() string {
 	if info, ok := debug.ReadBuildInfo(); ok && released.MatchString(info.Main.Version) {
 		return info.Main.Version
 	}
-	return "v0.0.0"
+	return noVersion
 }
