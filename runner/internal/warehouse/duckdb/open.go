@@ -24,7 +24,7 @@ type Config struct {
 	// Empty means a database in memory, lost at Close.
 	Path string
 	// MemoryLimit bounds DuckDB's memory, such as "1GB"; what does not fit is
-	// spilled to TempDir. Empty means 256 MB, doubled up to 1024 MB by
+	// spilled to TempDir. Empty means 96 MB, doubled up to 768 MB by
 	// transactions that cannot do with less.
 	MemoryLimit string
 	// Threads is the number of threads DuckDB uses; 0 means 1, because a run
