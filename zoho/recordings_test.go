@@ -10,7 +10,9 @@ import (
 	"github.com/sluiceio/sluice/connector/replay"
 )
 
-// recordings are made by the end-to-end tests of the runner, with -update.
+// recordings are made by an end-to-end test of the runner:
+//
+//	go test ./runner/e2e -run TestRecordings -update
 const recordings = "testdata/recordings"
 
 // TestRecordedSyncs replays what the connector said to host and app when it wrote

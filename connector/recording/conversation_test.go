@@ -219,6 +219,19 @@ func TestAnInboundConversationIsPlayed(t *testing.T) {
 	}
 }
 
+func TestNotEveryDifferenceIsTold(t *testing.T) {
+	t.Parallel()
+	before, now := newTally(), newTally()
+	for seq := range int64(1000) {
+		before.settle(connector.Outcomes{Seqs: []int64{seq}})
+		before.rows(&connector.RecordBatch{Schema: &connector.Schema{ID: "s"}, Stream: "s", Rows: 1, AppIdentifiers: []string{"x"}})
+	}
+	d := before.differences(now, false)
+	if text := strings.Join(d, "\n"); len(d) > 2*mostTold+3 || !strings.Contains(text, "records: 989 more have another outcome") || !strings.Contains(text, "there are 0, recorded were 1000") {
+		t.Errorf("%d differences: %s", len(d), text)
+	}
+}
+
 func TestFilesThatAreNoConversations(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

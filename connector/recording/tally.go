@@ -158,8 +158,16 @@ const mostTold = 10
 func (t *tally) differences(now *tally, live bool) []string {
 	var d differences
 	d.values("the conversation ended with", t.failure, now.failure)
+	more := 0
 	for _, seq := range slices.Sorted(maps.Keys(both(t.outcomes, now.outcomes))) {
+		if len(d.told) > mostTold && t.outcomes[seq] != now.outcomes[seq] {
+			more++
+			continue
+		}
 		d.values(fmt.Sprintf("record %d", seq), t.outcomes[seq], now.outcomes[seq])
+	}
+	if more > 0 {
+		d.told = append(d.told, fmt.Sprintf("records: %d more have another outcome", more))
 	}
 	d.lists("ticket", t.ticketTexts(!live), now.ticketTexts(!live))
 	for _, name := range slices.Sorted(maps.Keys(both(t.streams, now.streams))) {

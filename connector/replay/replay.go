@@ -27,21 +27,28 @@ func Run(t *testing.T, c connector.Connector, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() {
+		if t.Failed() {
+			t.Logf("if the connector is meant to do so, record anew: sluice record SYNC --to %s", folder)
+		}
+	}()
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(conversations[0].About.StartedAt))
 		player := recording.NewPlayer(exchanges)
 		ctx := egress.WithTap(t.Context(), player.Tap)
+		var differences []string
 		for _, conversation := range conversations {
-			play(ctx, t, c, conversation)
+			differences = append(differences, play(ctx, t, c, conversation)...)
 		}
-		for _, difference := range player.Differences() {
+		for _, difference := range append(player.Differences(), differences...) { // causes first
 			t.Error(difference)
 		}
 	})
 }
 
-// play goes through one conversation, in a session of its own.
-func play(ctx context.Context, t *testing.T, c connector.Connector, conversation *recording.Conversation) {
+// play goes through one conversation, in a session of its own, and returns how it
+// differs.
+func play(ctx context.Context, t *testing.T, c connector.Connector, conversation *recording.Conversation) []string {
 	session, err := c.Open(ctx, conversation.Connection)
 	if err != nil {
 		t.Fatalf("opening the recorded connection: %v", err)
@@ -55,7 +62,5 @@ func play(ctx context.Context, t *testing.T, c connector.Connector, conversation
 	if err != nil {
 		t.Error(err)
 	}
-	for _, difference := range differences {
-		t.Error(difference)
-	}
+	return differences
 }
