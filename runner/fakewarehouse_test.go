@@ -28,6 +28,8 @@ type fakeWarehouse struct {
 	log      map[string]map[int64]RecordOutcome
 	closed   map[string]bool
 	plan     error // refuses to plan
+	// takes is how long planning and finishing take.
+	takes time.Duration
 	// hidden delays Settle, for tests of grouping.
 	settles int
 
@@ -90,6 +92,9 @@ func (w *fakeWarehouse) due(plan OutboundPlan) []outboxRow {
 func (w *fakeWarehouse) Plan(ctx context.Context, plan OutboundPlan) (PlanReport, error) {
 	if w.plan != nil {
 		return PlanReport{}, w.plan
+	}
+	if w.takes > 0 {
+		<-time.After(w.takes)
 	}
 	if err := ctx.Err(); err != nil {
 		return PlanReport{}, err
@@ -231,6 +236,9 @@ func (w *fakeWarehouse) Counts(_ context.Context, _, runID string) (map[connecto
 }
 
 func (w *fakeWarehouse) Finish(_ context.Context, _, runID string, _ time.Time) error {
+	if w.takes > 0 {
+		<-time.After(w.takes)
+	}
 	return w.step(func() {
 		for _, r := range w.outbox[runID] {
 			if o, ok := w.log[runID][r.seq]; ok {

@@ -31,6 +31,7 @@ func (h *host) Report(_ context.Context, report connector.Report) {
 	}
 	defer h.gate.leave()
 	if report.Progress != nil {
+		h.work.enters(stageOf(report.Progress.Waiting))
 		h.work.progress(*report.Progress)
 	}
 	if len(report.Usage) > 0 {

@@ -56,6 +56,7 @@ func (r *inboundRun) prepare() error {
 	for i, s := range spec.Streams {
 		names[i] = s.Name
 	}
+	defer r.stage(stageOpen, "asking connector "+r.connection.Connector+" for its streams")()
 	ctx, explain, done := r.asking()
 	defer done()
 	described, err := inbound.Streams(ctx, connector.StreamQuery{Answers: spec.Answers, Names: names})
@@ -177,7 +178,7 @@ func (r *inboundRun) conversation(resumed bool) (failure, err error) {
 	if err != nil {
 		return err, nil
 	}
-	sent := r.timed("send")
+	sent := r.conversing()
 	failure = r.converse(c.host, nil, func(ctx context.Context) error {
 		return inbound.SyncInbound(connector.WithHost(ctx, c), request, c)
 	})

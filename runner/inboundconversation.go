@@ -89,6 +89,7 @@ func (c *inboundConversation) Append(_ context.Context, batch *connector.RecordB
 		if err := c.ready(book); err != nil {
 			return err
 		}
+		defer c.run.timed(stageStore)()
 		if err := book.writer.Append(c.run.ctx, batch); err != nil {
 			return fmt.Errorf("receiving rows of stream %s: %w", batch.Stream, err)
 		}
@@ -172,7 +173,7 @@ func (c *inboundConversation) commit(book *streamBook, state string, final bool)
 	if err := c.ready(book); err != nil {
 		return err
 	}
-	defer c.run.timed("settle")()
+	defer c.run.timed(stageAck)()
 	counts, err := book.writer.Commit(c.run.ctx, state, final)
 	if err != nil {
 		return fmt.Errorf("committing rows of stream %s: %w", book.result.Stream, err)

@@ -57,7 +57,7 @@ func (w *work) outbound(options RunOptions) error {
 
 // plan fills the outbox, or finds it filled.
 func (r *outboundRun) plan(options RunOptions, strategy connector.Strategy) error {
-	defer r.timed("plan")()
+	defer r.stage(stagePlan, "planning in the warehouse")()
 	ctx, cancel := r.untilStopped()
 	defer cancel()
 	report, err := r.fill(ctx, options, strategy)
@@ -149,7 +149,7 @@ func (r *outboundRun) round(open []connector.Ticket) (roundEnd, error) {
 
 	request := r.request
 	request.Tickets = open
-	sent := r.timed("send")
+	sent := r.conversing()
 	err = r.converse(c.host, c.failed, func(ctx context.Context) error {
 		return outbound.SyncOutbound(connector.WithHost(ctx, c), request, c)
 	})
@@ -181,19 +181,25 @@ func (r *outboundRun) fetch(ctx context.Context, open []connector.Ticket, batche
 }
 
 func (r *outboundRun) fetchSelection(ctx context.Context, selection OutboxSelection, batches chan<- fetched) bool {
+	read := r.timed(stageRead)
 	for batch, err := range r.rendered(ctx, r.warehouse.Records(ctx, r.sync.Name, r.run.ID, selection)) {
+		read()
 		if ctx.Err() != nil {
 			return false
 		}
+		queued := r.timed(stageQueue)
 		select {
 		case batches <- fetched{batch, err}:
 		case <-ctx.Done():
 			return false
 		}
+		queued()
 		if err != nil {
 			return false
 		}
+		read = r.timed(stageRead)
 	}
+	read()
 	return true
 }
 
@@ -257,7 +263,7 @@ func (r *outboundRun) flush() error { return r.buffer.flush(r.ctx) }
 
 // commit writes outcomes to the warehouse's log.
 func (r *outboundRun) commit(ctx context.Context, outcomes []connector.Outcomes) error {
-	defer r.timed("settle")()
+	defer r.timed(stageSettle)()
 	if err := r.warehouse.Settle(ctx, r.sync.Name, r.run.ID, r.engine.now(), outcomes); err != nil {
 		return fmt.Errorf("writing outcomes of run %s: %w", r.run.ID, err)
 	}

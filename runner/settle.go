@@ -168,8 +168,9 @@ func (w *work) timeLeft() time.Duration {
 
 // pause waits between rounds, and returns why the run is to stop, if it is.
 func (w *work) pause(wait time.Duration) *connector.Error {
-	defer w.timed("wait")()
-	w.progress(connector.Progress{Activity: "waiting for another try", Waiting: connector.WaitingRetry, Until: w.engine.now().Add(wait)})
+	waiting := connector.Progress{Activity: "waiting for another try", Waiting: connector.WaitingRetry, Until: w.engine.now().Add(wait)}
+	defer w.stageUntil(stageWait, waiting)()
+	w.progress(waiting)
 	select {
 	case <-time.After(wait):
 	case <-w.stop.asked:
@@ -255,7 +256,7 @@ func (r *outboundRun) delayRest(held []connector.SeqRange, why *connector.Error)
 	if err != nil || unsettled == 0 {
 		return err
 	}
-	defer r.timed("settle")()
+	defer r.stage(stageSettle, "delaying the records that were not sent")()
 	delayed, err := r.warehouse.Delay(r.ctx, r.sync.Name, r.run.ID, r.engine.now(), held, why)
 	if err != nil {
 		return fmt.Errorf("delaying records of run %s: %w", r.run.ID, err)
@@ -285,7 +286,7 @@ func (r *outboundRun) whyDelayed(v verdict) *connector.Error {
 // repeated: the run is marked before the warehouse is touched. A run that was
 // stopped does not close for long: what is left of it the next run does first.
 func (r *outboundRun) close() error {
-	defer r.timed("finish")()
+	defer r.stage(stageFinish, "moving the outcomes into the record state")()
 	counts, err := r.finalCounts()
 	if err != nil {
 		return err

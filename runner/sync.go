@@ -142,8 +142,13 @@ type Run struct {
 	Batches int64
 	// Tickets counts the pieces of asynchronous work.
 	Tickets int64
-	// Timings says how long each stage took, by name: "plan", "send", "settle",
-	// "wait", "finish". Stages overlap.
+	// Timings says how long each stage took, by name: "open" and "plan"; "read",
+	// the outbox, and "queue", for the connector to ask; "send", the conversations
+	// with the connector, of which, by its own reports, "app" was work with the
+	// app, "limit" waiting for a limit or a budget, "retry" backing off and "host"
+	// waiting for the host; "ack", journaling tickets and checkpoints; "settle",
+	// writing outcomes; "store", rows; "wait", between tries; "finish". Stages
+	// overlap.
 	Timings map[string]time.Duration
 	// Error says why the run failed or was delayed, or names the connector's
 	// defect.

@@ -193,6 +193,7 @@ func (c *conversation) forget(id string) {
 
 // journal makes a ticket durable.
 func (r *outboundRun) journal(ticket connector.Ticket) error {
+	defer r.timed(stageAck)()
 	if err := r.engine.store.PutTicket(r.ctx, r.run.ID, ticket); err != nil {
 		return fmt.Errorf("journaling ticket %s: %w", ticket.ID, err)
 	}

@@ -9,6 +9,9 @@ import (
 
 // show hands an event to the watcher, if there is one.
 func (w *work) show(event Event) {
+	w.mu.Lock()
+	w.heard = w.engine.now()
+	w.mu.Unlock()
 	if w.engine.watcher == nil {
 		return
 	}

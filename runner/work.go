@@ -46,6 +46,9 @@ type work struct {
 	connection Connection
 	run        Run
 	shown      map[string]time.Time
+	heard      time.Time          // when something was shown last
+	doing      connector.Progress // what the host does
+	waits      waitClock
 }
 
 // answerTime is how long a connector may take for an answer before a run begins:
@@ -76,6 +79,7 @@ func (w *work) spawn() error {
 }
 
 func (w *work) launch(ctx context.Context) error {
+	defer w.stage(stageOpen, "starting connector "+w.connection.Connector)()
 	w.mu.Lock()
 	connection := w.connection
 	w.mu.Unlock()
@@ -151,6 +155,8 @@ func (w *work) keepBooks(over <-chan struct{}) {
 	defer save.Stop()
 	book := time.NewTicker(bookEvery)
 	defer book.Stop()
+	pulse := time.NewTicker(pulseEvery)
+	defer pulse.Stop()
 	for {
 		var err error
 		select {
@@ -162,6 +168,8 @@ func (w *work) keepBooks(over <-chan struct{}) {
 			err = errors.Join(w.bookUsage(), w.hearCancel())
 		case <-w.bookDue:
 			err = w.bookUsage()
+		case <-pulse.C:
+			w.pulse()
 		}
 		if err != nil {
 			w.log.Warn("the books of the run are behind", "error", err)
@@ -180,20 +188,6 @@ func (w *work) bookNow() {
 	select {
 	case w.bookDue <- struct{}{}:
 	default: // it is due already
-	}
-}
-
-// timed adds the time a stage takes to the run's timings.
-func (w *work) timed(stage string) (done func()) {
-	start := time.Now()
-	return func() {
-		took := time.Since(start)
-		w.update(func(r *Run) {
-			if r.Timings == nil {
-				r.Timings = map[string]time.Duration{}
-			}
-			r.Timings[stage] += took
-		})
 	}
 }
 

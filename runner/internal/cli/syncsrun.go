@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -160,9 +163,33 @@ func (a *app) sayRun(r runner.Run) {
 		}
 		a.say("used %s: %d requests%s", u.Category, u.Requests, cost)
 	}
+	if text := timingsText(r.Timings); text != "" {
+		a.say("time %s", text)
+	}
 	if r.Error != nil {
 		a.say("why: %v", r.Error)
+		for _, h := range r.Error.Help {
+			a.say("what to do: %s", strings.TrimSpace(h.Description+" "+h.URL))
+		}
 	}
+}
+
+// timingsText says how long the stages of a run took, in the order in which a
+// record passes them.
+func timingsText(timings map[string]time.Duration) string {
+	order := []string{"open", "plan", "read", "queue", "send", "app", "limit", "retry", "host", "ack", "store", "settle", "wait", "finish"}
+	rank := func(stage string) int {
+		if i := slices.Index(order, stage); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	stages := slices.SortedFunc(maps.Keys(timings), func(a, b string) int { return cmp.Or(rank(a)-rank(b), strings.Compare(a, b)) })
+	var parts []string
+	for _, stage := range stages {
+		parts = append(parts, stage+" "+timings[stage].Round(time.Millisecond).String())
+	}
+	return strings.Join(parts, ", ")
 }
 
 // outcomesText counts outcomes in words, good ones first.
