@@ -40,7 +40,10 @@ func (w *work) inbound(options RunOptions) error {
 		} else if failure != nil {
 			run.Error = failure
 		}
-		run.State, run.FinishedAt = inboundState(run.Streams, run.Error), w.engine.now()
+		if run.State = inboundState(run.Streams, run.Error); run.State == RunDelayed && run.Error == nil {
+			run.Error = whyDelayed(run.Streams)
+		}
+		run.FinishedAt = w.engine.now()
 	})
 	return nil
 }
@@ -206,17 +209,38 @@ func allDone(streams []StreamResult) bool {
 	return !slices.ContainsFunc(streams, func(s StreamResult) bool { return !s.Done })
 }
 
-// inboundState says in a word what a run came to.
+// inboundState says in a word what a run came to. Streams that only want time or
+// budget are read by the next run; one that failed for good fails alone.
 func inboundState(streams []StreamResult, err *connector.Error) RunState {
-	someDone := slices.ContainsFunc(streams, func(s StreamResult) bool { return s.Done })
+	someDone, somePassing, someFatal := false, false, false
+	for _, s := range streams {
+		switch {
+		case s.Done:
+			someDone = true
+		case fatal(s.Error):
+			someFatal = true
+		case s.Error != nil:
+			somePassing = true
+		}
+	}
 	switch {
 	case allDone(streams) && err == nil:
 		return RunHealthy
-	case err != nil && !fatal(err) && !allDone(streams):
+	case !allDone(streams) && !someFatal && (somePassing || err != nil) && !fatal(err):
 		return RunDelayed
 	case someDone:
 		return RunIncomplete
 	default:
 		return RunFailed
 	}
+}
+
+// whyDelayed is what the first stream waits for that only wants time or budget.
+func whyDelayed(streams []StreamResult) *connector.Error {
+	for _, s := range streams {
+		if s.Error != nil && !fatal(s.Error) {
+			return s.Error
+		}
+	}
+	return nil
 }

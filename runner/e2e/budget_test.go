@@ -218,3 +218,32 @@ func TestASyncHasLimitsOfItsOwn(t *testing.T) {
 		t.Errorf("the limits are shown as\n%s", said)
 	}
 }
+
+// An inbound run that has no budget says so: at once where the wait would be
+// long, as progress where it is short, and it ends early where there is a
+// deadline.
+func TestAnInboundRunWithoutBudgetSaysSo(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, zohosim.Config{})
+	s.must(t, "syncs", "create", "in", "--stream", "Accounts")
+	s.must(t, "connections", "limits", "crm", "--set", "credits=70")
+	s.must(t, "syncs", "run", "in", "--resync")
+	if code, said := s.run(t, "syncs", "run", "in", "--resync"); code != 5 || !strings.Contains(said, "waiting for budget: credits") || !strings.Contains(said, "QUOTA_EXHAUSTED") {
+		t.Errorf("exit code %d, want 5 and the budget to be named:\n%s", code, said)
+	}
+	s.must(t, "connections", "limits", "crm", "--unset", "credits")
+	s.must(t, "syncs", "run", "in")
+
+	// The rate is spent by the first run; the second waits for it in the open.
+	s.must(t, "connections", "limits", "crm", "--set", "bulk_read_create=1/8s")
+	s.must(t, "syncs", "run", "in", "--resync")
+	said := s.must(t, "syncs", "run", "in", "--resync")
+	if !strings.Contains(said, "waiting for the limit Bulk Read Initialize until ") {
+		t.Errorf("the run does not say what it waits for:\n%s", said)
+	}
+	s.must(t, "connections", "limits", "crm", "--set", "bulk_read_create=1/hour")
+	s.must(t, "syncs", "run", "in", "--resync")
+	if code, said := s.run(t, "syncs", "run", "in", "--resync", "--deadline", "5m"); code != 5 || !strings.Contains(said, "longer than there is time for") {
+		t.Errorf("exit code %d, want 5 at once:\n%s", code, said)
+	}
+}
