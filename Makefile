@@ -14,7 +14,7 @@ export GORACE := atexit_sleep_ms=0
 TIMEOUT ?= 600s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test fault-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check clean
+.PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test fault-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,13 @@ hosts-check: build ## hosts in Python, TypeScript and Java, and a connector in P
 BENCH := ./runner/e2e/bench
 # How often bench-starts starts the connector.
 STARTS ?= 1000
+
+# How long each fuzz target runs, and which: package and name. They read what Zoho sends.
+FUZZTIME ?= 10m
+FUZZ := crm:FuzzReport crm:FuzzRowErrors crm:FuzzBulkReadCSV crm:FuzzCSVReader crm:FuzzHostileZip crm:FuzzResultZip crm:FuzzMetadata crm:FuzzFields .:FuzzReportJoin
+
+fuzz: ## the readers of reports, results, zips and metadata, FUZZTIME each, one after another
+	@set -e; for f in $(FUZZ); do $(GO) test -parallel 1 -run '^$$' -fuzz "^$${f#*:}\$$" -fuzztime $(FUZZTIME) ./zoho/$${f%%:*}; done
 
 bench: build ## every stage against its limit and its peers, whole syncs, memory: 200,000 and 1,000,000 records
 	$(GO) run $(BENCH)

@@ -205,6 +205,7 @@ func (s *Sim) insertChange(t *table, c *change, values map[string]string) (strin
 		s.store.nextID = max(s.store.nextID, id)
 	}
 	t.put(&fixed)
+	t.writes-- // both puts are one write
 	return itoa(fixed.id), nil
 }
 

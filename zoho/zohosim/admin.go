@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"io"
 	"net/http"
 	"time"
@@ -16,6 +15,7 @@ import (
 func (s *Sim) adminHandler() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /_sim/{$}", s.adminPage)
+	m.HandleFunc("GET /_sim/modules/{module}", s.modulePage)
 	m.Handle("GET /_sim", http.RedirectHandler("/_sim/", http.StatusFound))
 	m.HandleFunc("GET /_sim/state", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.state(baseOf(r))) })
 	m.HandleFunc("GET /_sim/requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.RequestLog()) })
@@ -241,26 +241,4 @@ func (s *Sim) adminLoad(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, struct {
 		Loaded int `json:"loaded"`
 	}{n})
-}
-
-var adminHTML = template.Must(template.New("sim").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Zoho CRM simulator</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem}table{border-collapse:collapse;width:100%;margin:0 0 2rem}
-th,td{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #ccc}td.n,th.n{text-align:right}meter{width:100%}caption{text-align:left;font-weight:600}</style>
-<h1>Zoho CRM simulator</h1>
-<p>{{.Edition}}, {{.Users}} users. {{.Credits.Spent}} of {{.Credits.Limit}} credits spent in 24 hours. Simulated time {{.Now.Format "2006-01-02 15:04:05 MST"}}.</p>
-<meter min="0" max="{{.Credits.Limit}}" value="{{.Credits.Spent}}">{{.Credits.Spent}}</meter>
-<table><caption>Modules</caption><tr><th>Module<th class="n">Records<th class="n">Deleted<th class="n">Writes</tr>
-{{range .Modules}}<tr><td>{{.APIName}}<td class="n">{{.Records}}<td class="n">{{.Deleted}}<td class="n">{{.Writes}}</tr>{{end}}</table>
-<table><caption>Jobs</caption><tr><th>Job<th>Kind<th>Module<th>State<th class="n">Rows<th class="n">Added<th class="n">Updated<th class="n">Skipped</tr>
-{{range .Jobs}}<tr><td>{{.ID}}<td>{{.Kind}}<td>{{.Module}}<td>{{.State}}<td class="n">{{.Rows}}<td class="n">{{.Added}}<td class="n">{{.Updated}}<td class="n">{{.Skipped}}</tr>
-{{else}}<tr><td colspan="8">No jobs yet</tr>{{end}}</table>
-<table><caption>Requests</caption><tr><th>Endpoint<th class="n">Calls</tr>
-{{range $route, $n := .Counters.Requests}}<tr><td>{{$route}}<td class="n">{{$n}}</tr>{{end}}</table>
-{{if .Faults}}<table><caption>Faults armed</caption><tr><th>Action<th>Method<th>Path</tr>
-{{range .Faults}}<tr><td>{{.Action.Kind}}<td>{{.Match.Method}}<td>{{.Match.PathPattern}}</tr>{{end}}</table>{{end}}</html>`))
-
-func (s *Sim) adminPage(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/html;charset=UTF-8")
-	st := s.state(baseOf(r))
-	_ = adminHTML.Execute(w, st) // the client may be gone
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"os"
 	"slices"
@@ -207,5 +208,32 @@ func TestAnOlderIntegration(t *testing.T) {
 	done = w.finish("/crm/bulk/v5/read/"+read.at("data", 0, "details", "id"), "data", 0, "state")
 	if rows := w.rows(done.at("data", 0, "result", "download_url")); rows[0][0] != "Id" || len(rows) != 2 {
 		t.Errorf("%v", rows)
+	}
+}
+
+// TestVersionsMix creates jobs in one version and asks for them in another, in the shapes of their time.
+func TestVersionsMix(t *testing.T) {
+	t.Parallel()
+	w := start(t, func(c *Config) { c.DisableDownloadLimit = true })
+	w.insert("Vendors", map[string]string{"Vendor_Name": "a"})
+	for v := 2; v <= 8; v++ {
+		for _, path := range []string{"org", "users?type=CurrentUser", "settings/modules", "settings/fields?module=Vendors", "Vendors?fields=Vendor_Name"} {
+			w.want(200, "GET", fmt.Sprintf("/crm/v%d/%s", v, path), "")
+		}
+		query := `{"module":{"api_name":"Vendors"},"fields":["Vendor_Name"],"criteria":{"field":{"api_name":"Vendor_Name"},"comparator":"equal","value":"a"}}`
+		if v == 2 { // a module was a text then, and a criterion's field too
+			query = `{"module":"Vendors","fields":["Vendor_Name"],"criteria":{"api_name":"Vendor_Name","comparator":"equal","value":"a"}}`
+		}
+		a := w.want(201, "POST", fmt.Sprintf("/crm/bulk/v%d/read", v), `{"query":`+query+`}`, "Content-Type", jsonType)
+		done := w.finish(fmt.Sprintf("/crm/bulk/v%d/read/%s", 10-v, a.at("data", 0, "details", "id")), "data", 0, "state")
+		if rows := w.rows(done.at("data", 0, "result", "download_url")); len(rows) != 2 || rows[1][1] != "a" {
+			t.Errorf("v%d: %v", v, rows)
+		}
+	}
+	w.want(200, "GET", "/crm/v2.1/org", "")
+	for _, path := range []string{"/crm/v1/org", "/crm/v9/org", "/crm/org", "/crm/bulk/v1/read/1"} {
+		if a := w.want(404, "GET", path, ""); a.at("code") != "INVALID_URL_PATTERN" {
+			t.Errorf("%s: %s", path, a.body)
+		}
 	}
 }
