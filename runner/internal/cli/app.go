@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -191,8 +192,26 @@ func (l launcher) Launch(ctx context.Context, ref runner.ConnectorRef) (runner.R
 	return running, nil
 }
 
+// openWarehouse opens the warehouse with what the user lets it have, by default
+// what a run needs.
 func (a *app) openWarehouse(ctx context.Context) (runner.Warehouse, error) {
-	w, err := duckdb.Open(ctx, duckdb.Config{Path: a.warehousePath()})
+	return a.openWarehouseWith(ctx, "", 0)
+}
+
+// openWarehouseWith opens the warehouse with a limit of memory and a number of
+// threads, unless the user has set others.
+func (a *app) openWarehouseWith(ctx context.Context, memory string, threads int) (runner.Warehouse, error) {
+	if m, _ := a.env.lookup("SLUICE_WAREHOUSE_MEMORY"); m != "" {
+		memory = m
+	}
+	if t, _ := a.env.lookup("SLUICE_WAREHOUSE_THREADS"); t != "" {
+		n, err := strconv.Atoi(t)
+		if err != nil || n < 1 {
+			return nil, usagef("SLUICE_WAREHOUSE_THREADS is %q; set it to a number of threads, or unset it", t)
+		}
+		threads = n
+	}
+	w, err := duckdb.Open(ctx, duckdb.Config{Path: a.warehousePath(), MemoryLimit: memory, Threads: threads})
 	if err != nil {
 		return nil, err
 	}
@@ -204,11 +223,17 @@ func (a *app) openWarehouse(ctx context.Context) (runner.Warehouse, error) {
 
 // withWarehouse opens the warehouse for one piece of work.
 func (a *app) withWarehouse(ctx context.Context, do func(runner.Warehouse) error) error {
-	w, err := a.openWarehouse(ctx)
-	if err != nil {
-		return err
+	return whileOpen(do)(a.openWarehouse(ctx))
+}
+
+// whileOpen does something with a warehouse, once it is open, and closes it.
+func whileOpen(do func(runner.Warehouse) error) func(runner.Warehouse, error) error {
+	return func(w runner.Warehouse, err error) error {
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(w), w.Close())
 	}
-	return errors.Join(do(w), w.Close())
 }
 
 func (a *app) logger() *slog.Logger {

@@ -4,21 +4,31 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/sluiceio/sluice/runner"
 )
 
+// queryMemory is what a query may use by default: more than a run needs, since a
+// person waits for it and nothing else has to share the machine.
+const queryMemory = "1GB"
+
 func queryCommand(a *app) *cobra.Command {
 	var asCSV bool
 	cmd := &cobra.Command{
 		Use: "query SQL", Short: "Ask the warehouse; --json writes one object a line, --csv a CSV file", Args: takes(1, 1),
+		Long: `Ask the warehouse in SQL, or change it. DuckDB may use 1 GB of memory, and all
+processors; what does not fit is spilled to disk. A run makes do with 96 MB, more
+where it must, and one processor. $SLUICE_WAREHOUSE_MEMORY (such as 4GB) and
+$SLUICE_WAREHOUSE_THREADS set both.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asCSV && a.json {
 				return usagef("give either --json or --csv")
 			}
-			return a.withWarehouse(cmd.Context(), func(w runner.Warehouse) error { return a.query(cmd.Context(), w, args[0], asCSV) })
+			do := whileOpen(func(w runner.Warehouse) error { return a.query(cmd.Context(), w, args[0], asCSV) })
+			return do(a.openWarehouseWith(cmd.Context(), queryMemory, runtime.GOMAXPROCS(0)))
 		},
 	}
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write CSV with a heading; NULL is empty")
