@@ -68,7 +68,7 @@ func (r *record) run(ctx context.Context, name string) error {
 	}
 	r.app.recordTo = work
 	err = r.app.captured(filepath.Join(work, recording.ConversationFile), func() error {
-		return r.app.run(ctx, func(ctx context.Context, h *host) (runner.Run, error) { return h.Run(ctx, name, r.options) })
+		return r.app.runOne(ctx, name, r.options)
 	})
 	if end := (*runEnd)(nil); err != nil && (!errors.As(err, &end) || end.run.State == runner.RunDelayed) {
 		return fmt.Errorf("nothing was recorded: %w", err) // an incomplete or a failed run is a test case too

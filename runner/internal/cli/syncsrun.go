@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,7 +45,7 @@ Ctrl-C stops at once; nothing is lost or doubled by that either.`,
 // runAll runs syncs side by side.
 func (a *app) runAll(ctx context.Context, names []string, options runner.RunOptions) error {
 	if len(names) == 1 {
-		return a.run(ctx, func(ctx context.Context, h *host) (runner.Run, error) { return h.Run(ctx, names[0], options) })
+		return a.runOne(ctx, names[0], options)
 	}
 	if unique := slices.Compact(slices.Sorted(slices.Values(names))); len(unique) < len(names) {
 		return usagef("a sync is named twice: each is run once")
@@ -82,6 +83,32 @@ func (a *app) runAll(ctx context.Context, names []string, options runner.RunOpti
 		return err
 	}
 	return worst(ended, failed)
+}
+
+// runOne runs a sync. A run that was resumed first is told of too, and leaves its
+// mark on the exit code where it left records in doubt: the fresh run does not
+// send those.
+func (a *app) runOne(ctx context.Context, name string, options runner.RunOptions) error {
+	var resumed runner.Run
+	err := a.run(ctx, func(ctx context.Context, h *host) (runner.Run, error) {
+		open, found, err := h.store.OpenRun(ctx, name)
+		if err != nil {
+			return runner.Run{}, err
+		}
+		run, err := h.Run(ctx, name, options)
+		if found && run.ID != open.ID {
+			var failed error
+			if resumed, failed = h.store.Run(ctx, open.ID); failed == nil && !a.json {
+				a.sayRun(resumed)
+			}
+			err = errors.Join(err, failed)
+		}
+		return run, err
+	})
+	if resumed.Outcomes[connector.StatusInDoubt] > 0 && gravity(exitCode(err)) < gravity(ExitIncomplete) {
+		return &runEnd{run: resumed}
+	}
+	return err
 }
 
 // besides counts, for each sync, those to be run at once on its connection.
