@@ -39,12 +39,15 @@ func (w *writer) writeBulk(ctx context.Context, chunk *connector.Chunk, rows []i
 	if limit := w.session.rowLimit.Load(); limit > 0 && int64(len(rows)) > limit {
 		return w.halve(ctx, chunk, nil)
 	}
-	batch, err := w.zip(chunk, rows)
+	batch, problems, err := w.zip(chunk, rows)
 	if errors.Is(err, crm.ErrZipFull) || isCode(err, "FILE_TOO_LARGE") {
 		return w.halve(ctx, chunk, translate(err, "packing the records for "+w.plan.module.APIName))
 	}
 	if err != nil {
 		return translate(err, "packing the records for "+w.plan.module.APIName)
+	}
+	if err := w.setAside(ctx, chunk, problems); err != nil {
+		return err
 	}
 	if len(batch.rows) == 0 {
 		return nil
@@ -99,24 +102,14 @@ func (f *fileBatch) add(row int, cells []string) {
 	f.rows, f.echo = append(f.rows, row), append(f.echo, f.flat[start:len(f.flat):len(f.flat)])
 }
 
-// zip renders rows into a zip and settles those whose values cannot be sent.
-func (w *writer) zip(chunk *connector.Chunk, rows []int) (*fileBatch, error) {
+// zip renders rows into a zip. Those with values that cannot be sent so are
+// returned with the reason.
+func (w *writer) zip(chunk *connector.Chunk, rows []int) (*fileBatch, map[int]*connector.Error, error) {
 	at, err := w.columnsOf(chunk)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	batch, problems, err := w.plan.pack(chunk.Records, at, rows)
-	if err != nil {
-		return nil, err
-	}
-	settleInvalid(chunk, problems)
-	return batch, nil
-}
-
-func settleInvalid(chunk *connector.Chunk, problems map[int]*connector.Error) {
-	for row, e := range problems {
-		chunk.Fail(row, connector.StatusInvalid, e, "")
-	}
+	return w.plan.pack(chunk.Records, at, rows)
 }
 
 // pack renders rows of a batch into a zip. At says where the plan's columns
@@ -171,6 +164,9 @@ func (p *plan) cells(records *connector.RecordBatch, at []int, row int, cells []
 			continue
 		}
 		cell, problem := p.columns[i].cell(text)
+		if problem == timeTwice {
+			return invalid(codeTimeTwice, p.columns[i].name, problem)
+		}
 		if problem != "" {
 			return invalid("INVALID_VALUE", p.columns[i].name, problem)
 		}
@@ -272,7 +268,9 @@ func (w *writer) resume(ctx context.Context, chunk *connector.Chunk, ticket conn
 	if err != nil {
 		return err
 	}
-	settleInvalid(chunk, problems)
+	if err := w.setAside(ctx, chunk, problems); err != nil {
+		return err
+	}
 	return w.finish(ctx, chunk, h, batch)
 }
 

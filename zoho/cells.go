@@ -56,8 +56,8 @@ func (t *target) render(zone *time.Location) {
 		t.format, t.cell = csvDateFormat, func(text string) (string, string) { return dateCell(text, zone) }
 		t.json = textJSON(t.cell)
 	case "datetime":
-		t.format, t.cell = csvDateTimeFormat, func(text string) (string, string) { return instantCell(text, zone, goDateTimeFormat) }
-		t.json = textJSON(func(text string) (string, string) { return instantCell(text, zone, time.RFC3339) })
+		t.format, t.cell = csvDateTimeFormat, func(text string) (string, string) { return wallCell(text, zone) }
+		t.json = textJSON(func(text string) (string, string) { return instantCell(text, zone) })
 	case "multiselectpicklist":
 		t.cell, t.json = multiSelectCell, multiSelectJSON
 	}
@@ -107,18 +107,38 @@ func dateCell(text string, zone *time.Location) (string, string) {
 	return "", "not a date (YYYY-MM-DD)"
 }
 
-// instantCell writes a date-time in a zone. A value without a zone is taken as
-// that zone's wall clock. The hour that a clock going back repeats is written
-// twice alike: the format has no room for an offset.
-func instantCell(text string, zone *time.Location, layout string) (string, string) {
+// instantCell writes a date-time in a zone, with its offset.
+func instantCell(text string, zone *time.Location) (string, string) {
+	t, ok := instantOf(text, zone)
+	if !ok {
+		return "", notInstant
+	}
+	return t.Format(time.RFC3339), ""
+}
+
+// wallCell writes a date-time as the wall clock of a zone shows it.
+func wallCell(text string, zone *time.Location) (string, string) {
+	t, ok := instantOf(text, zone)
+	switch {
+	case !ok:
+		return "", notInstant
+	case occursTwice(t):
+		return "", timeTwice
+	}
+	return t.Format(goDateTimeFormat), ""
+}
+
+const notInstant = "not a date-time (ISO 8601)"
+
+// instantOf reads a date-time or a date. A value without a zone is taken as the
+// wall clock of the given one.
+func instantOf(text string, zone *time.Location) (time.Time, bool) {
 	text = strings.TrimSpace(text)
 	if t, ok := parseInstant(text, zone); ok {
-		return t.In(zone).Format(layout), ""
+		return t.In(zone), true
 	}
-	if t, err := time.ParseInLocation(time.DateOnly, text, zone); err == nil {
-		return t.Format(layout), ""
-	}
-	return "", "not a date-time (ISO 8601)"
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
+	return t, err == nil
 }
 
 // parseInstant reads what hosts write: RFC 3339, or the same without a zone.

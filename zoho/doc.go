@@ -8,7 +8,8 @@
 // with a ticket, submitted, polled, and its report read back into one outcome
 // per record. Chunks that are cheaper as record calls (1 credit per 10
 // records against some 502 for a job) go through the records API instead, and
-// deletions always do.
+// deletions always do. So do records with a time of an hour that occurs twice,
+// which a bulk file cannot tell apart.
 //
 // # Inbound
 //
@@ -26,10 +27,10 @@
 // # Where things are
 //
 // manifest.go, connection.go, forms.go and options.go say what the connector
-// is and what it asks; session.go, tokens.go and zone.go hold what a session
+// is and what it asks; session.go, tokens.go, zone.go and clock.go hold what a session
 // shares; connect.go logs in; limits.go turns Zoho's tables into
 // limits; purposes.go turns what a connection is for into scopes; catalog.go and
-// schema.go describe modules; plan.go, owners.go, cells.go, costs.go, write.go,
+// schema.go describe modules; plan.go, owners.go, cells.go, repeatedhour.go, costs.go, write.go,
 // bulk.go, poll.go, report.go and records.go write; read.go, rows.go, window.go,
 // query.go, gathering.go and values.go read; errors.go is the one table from
 // Zoho's codes to classes, testdata/outcomes.txt what follows from it.

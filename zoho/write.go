@@ -206,7 +206,7 @@ func (s *session) validateValues(sync connector.OutboundSync, batch *connector.R
 			if problems[row] != nil || text == "" {
 				continue
 			}
-			if _, problem := t.cell(text); problem != "" {
+			if _, problem := t.cell(text); problem != "" && problem != timeTwice {
 				problems[row] = invalid("INVALID_VALUE", c.Name, problem)
 			}
 		}

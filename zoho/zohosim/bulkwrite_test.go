@@ -231,6 +231,15 @@ func TestParentAndChildren(t *testing.T) {
 	body := fmt.Sprintf(`{"operation":"insert","resource":[
 	 {"type":"data","module":{"api_name":"Accounts"},"file_id":%[1]q,"file_names":["accounts.csv"],"field_mappings":[{"api_name":"External_Key","index":0},{"api_name":"Account_Name","index":1}]},
 	 {"type":"data","module":{"api_name":"Service_Items"},"file_id":%[1]q,"file_names":["items.csv"],"field_mappings":[{"api_name":"Parent_Id","index":0,"parent_column_index":0,"find_by":"External_Key"},{"api_name":"Item","index":1},{"api_name":"Quantity","index":2}]}]}`, id)
+	if err := w.sim.Configure(func(c *Config) { c.Variants.ChildRows = 2 }); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.want(400, "POST", "/crm/bulk/v8/write", body); a.at("code") != "FILE_NOT_SUPPORTED" {
+		t.Errorf("more children than the variant takes: %s", a.body)
+	}
+	if err := w.sim.Configure(func(c *Config) { c.Variants.ChildRows = 3 }); err != nil {
+		t.Fatal(err)
+	}
 	job := w.want(201, "POST", "/crm/bulk/v8/write", body).at("details", "id")
 	done := w.finish("/crm/bulk/v8/write/"+job, "status")
 	if done.at("resource", 1, "file", "added_count") != "2" || done.at("resource", 1, "file", "skipped_count") != "1" {
