@@ -328,6 +328,17 @@ func findByID(t *testing.T, j *journey) {
 	j.seedOld("r")
 	j.byRecordCalls(all)
 	j.readBack()
+	before, s := j.sim.Count("Leads"), j.open() // many more than a job is worth
+	for _, want := range []connector.Status{connector.StatusRetry, connector.StatusSucceeded} {
+		out := newOut(t, batchOf(connector.ActionCreate, slimHeader, 1, slim(6_000)...))
+		if err := s.SyncOutbound(t.Context(), syncFor(connector.StrategyUpsert, upsertAnswers(pathAuto), slimHeader), out); err != nil {
+			t.Fatal(err)
+		}
+		out.want(want, 6_000)
+	}
+	if n := j.sim.Count("Leads") - before; n != 6_000 {
+		t.Errorf("%d leads were added", n)
+	}
 }
 
 // connected connects once more and checks what is known of the edition.

@@ -240,6 +240,9 @@ func (w *writer) notCreated(ctx context.Context, chunk *connector.Chunk, batch *
 		e.Class = connector.ClassTransient
 		e.Help = []connector.Help{{Description: "Set the records per job to 10,000: Zoho refused a larger file, and its pages name both limits."}}
 	}
+	if w.plan.key != "" && refusesKey(err) {
+		w.withoutKey(chunk, e)
+	}
 	if answered(err) || notSent(err) {
 		failAll(chunk, batch.rows, e)
 	}

@@ -30,7 +30,7 @@
 // is and what it asks; session.go, tokens.go, zone.go and clock.go hold what a session
 // shares; connect.go logs in; limits.go turns Zoho's tables into
 // limits; purposes.go turns what a connection is for into scopes; catalog.go and
-// schema.go describe modules; plan.go, owners.go, cells.go, repeatedhour.go, costs.go, write.go,
+// schema.go describe modules; plan.go, owners.go, cells.go, repeatedhour.go, keyrefused.go, costs.go, write.go,
 // bulk.go, poll.go, report.go and records.go write; read.go, rows.go, window.go,
 // query.go, gathering.go and values.go read; errors.go is the one table from
 // Zoho's codes to classes, testdata/outcomes.txt what follows from it.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sluiceio/sluice/connector"
-	"github.com/sluiceio/sluice/zoho/crm"
 )
 
 // Date-times are written into bulk files in the user's zone, without an offset.
@@ -42,8 +41,7 @@ func occursTwice(t time.Time) bool {
 // occurs twice go by record calls, where these find the same records and can be
 // repeated.
 func (w *writer) setAside(ctx context.Context, chunk *connector.Chunk, problems map[int]*connector.Error) error {
-	p := w.plan
-	byCalls := p.idempotent() && p.recordsPossible(hasAppIdentifiers(chunk)) && (p.operation() != crm.BulkUpsert || !p.otherUnique)
+	byCalls := w.sameByCalls(chunk)
 	var twice []int
 	for row, e := range problems {
 		if e.Code == codeTimeTwice && byCalls {

@@ -31,6 +31,8 @@ type session struct {
 
 	// queryLimit is how many rows Zoho was found to give in a query; 0 before.
 	queryLimit atomic.Int64
+	// keyRefused is set once a job was refused for the field it finds records by.
+	keyRefused atomic.Bool
 	// rowLimit is how many rows Zoho was found to take in a file; 0 before.
 	rowLimit atomic.Int64
 

@@ -58,7 +58,7 @@ func (w *writer) write(ctx context.Context, chunk *connector.Chunk) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	if w.plan.byRecords(len(rows), hasAppIdentifiers(chunk)) {
+	if w.plan.byRecords(len(rows), hasAppIdentifiers(chunk)) || w.plan.path == pathAuto && w.session.keyRefused.Load() && w.sameByCalls(chunk) {
 		return w.writeRecords(ctx, chunk, rows)
 	}
 	return w.writeBulk(ctx, chunk, rows)
