@@ -37,7 +37,7 @@ func (s *siege) attempt(t *testing.T, end ending, more ...string) string {
 	if end != nil {
 		moment = time.After(time.Duration(s.random.Int64N(int64(s.takes))))
 	}
-	patience := time.After(2 * time.Minute)
+	patience := time.After(5 * time.Minute)
 	disturbed := len(more) > 0 || s.app.armed()
 	select {
 	case <-ended:
