@@ -52,5 +52,8 @@
 // # Processes and crashes
 //
 // One process opens a file at a time. What a method reports as done is
-// committed; a process killed at any moment leaves the last committed state.
+// committed; a process killed at any moment leaves the last committed state, and
+// so does a machine that loses its power, on a file system that keeps the order
+// of what is appended to a file. DuckDB itself does not promise as much: see
+// create.go for files that are being made, and torn.go for checkpoints.
 package duckdb

@@ -70,7 +70,7 @@ func Open(ctx context.Context, config Config) (*Warehouse, error) {
 		return nil, err
 	}
 	if path != inMemory {
-		if err := create(ctx, path); err != nil {
+		if err := errors.Join(create(ctx, path), mend(ctx, path)); err != nil {
 			return nil, openError(path, err)
 		}
 	}
