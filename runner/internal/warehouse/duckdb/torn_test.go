@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// interrupted makes a database of several blocks of metadata whose last
-// checkpoint did not come to its end. It returns the file as it was before that
+// interrupted makes a database whose last checkpoint did not come to its end,
+// with one block of metadata, or several where there is time. It returns the file as it was before that
 // checkpoint, the file and the log it left, and a query with its answer.
 func interrupted(t *testing.T) (before, after, log []byte, query string, answer int64) {
 	t.Helper()
@@ -23,18 +23,22 @@ func interrupted(t *testing.T) (before, after, log []byte, query string, answer 
 			t.Fatalf("%s: %v", sql, err)
 		}
 	}
+	tables, width := 6, 10
+	if kills(t, 0) > 0 {
+		tables, width = 30, 80
+	}
 	columns := "range AS c0"
-	for i := range 80 {
+	for i := range width {
 		columns += fmt.Sprintf(", range * %d AS c%d", i+2, i+1)
 	}
 	var counts []string
-	for i := range 30 {
+	for i := range tables {
 		run(fmt.Sprintf("CREATE TABLE wide_%d AS SELECT %s FROM range(3)", i, columns))
 		counts = append(counts, fmt.Sprintf("SELECT sum(c7) AS n FROM wide_%d", i))
 	}
 	query = "SELECT sum(n)::BIGINT FROM (" + strings.Join(counts, " UNION ALL ") + ")"
 	run("CHECKPOINT")
-	for i := range 30 {
+	for i := range tables {
 		run(fmt.Sprintf("INSERT INTO wide_%d SELECT * FROM wide_0 LIMIT %d", i, i%3+1))
 	}
 	if err := w.db.QueryRowContext(t.Context(), query).Scan(&answer); err != nil {
@@ -112,7 +116,7 @@ func TestTornCheckpoint(t *testing.T) {
 			}
 		}
 	}
-	if torn < 2 || minded != torn {
+	if torn == 0 || minded != torn {
 		t.Errorf("of %d torn blocks DuckDB minds %d", torn, minded)
 	}
 }
