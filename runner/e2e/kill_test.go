@@ -211,7 +211,7 @@ func (s *siege) begin(t *testing.T) {
 	s.must(t, "connections", "create", "crm", "--method", "self_client",
 		"--answer", "client_id="+endpoint.ClientID, "--answer", "endpoint_url="+s.base,
 		"--secret", "client_secret=env:CLIENT_SECRET", "--secret", "grant_code=env:GRANT_CODE")
-	s.must(t, "connections", "limits", "crm", "--set", "credits=1000000000")
+	s.must(t, "connections", "limits", "crm", "--set", "credits=1000000000", "--set", "token=1000/second", "--set", "bulk_read_result=1000/second")
 	s.must(t, append([]string{"syncs", "create", "sync"}, s.plot.arguments()...)...)
 }
 
