@@ -13,6 +13,13 @@ import (
 // dead: six times the 10 seconds within which it must report.
 const stallAfter = time.Minute
 
+// connectorMemory is how much memory a connector may hold: ten times what one
+// with five chunks of 25 MB under way takes. It is looked at every memoryEvery.
+const (
+	connectorMemory = 2 << 30
+	memoryEvery     = time.Second
+)
+
 // killGrace is how long a connector has to return once its context is
 // cancelled, before its process is ended; and again before it is given up.
 const killGrace = 2 * time.Second
@@ -73,6 +80,8 @@ func guarded(ctx context.Context, talk func(context.Context) error) (err error) 
 func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
 	pulse := time.NewTicker(w.engine.stall / 12)
 	defer pulse.Stop()
+	weigh := time.NewTicker(memoryEvery)
+	defer weigh.Stop()
 	asked := w.stop.asked
 	late := time.NewTimer(time.Hour)
 	late.Stop()
@@ -90,6 +99,11 @@ func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
 			late.Reset(w.stop.deadline().Sub(w.engine.now()))
 		case <-late.C:
 			return connector.Errorf(connector.ClassCancelled, "STOP_IGNORED", "the connector did not stop in time and was ended"), false
+		case <-weigh.C:
+			if held := w.connectorMemory(); held > w.engine.memory {
+				return connector.Errorf(connector.ClassInternal, "MEMORY",
+					"the connector held %d MB of memory, more than the %d MB it may have, and was ended", held>>20, w.engine.memory>>20), false
+			}
 		case <-pulse.C:
 			if silent := h.gate.silent(); silent >= w.engine.stall {
 				return connector.Errorf(connector.ClassInternal, "STALLED",
@@ -97,6 +111,19 @@ func (w *work) watch(h *host, failed, done <-chan error) (error, bool) {
 			}
 		}
 	}
+}
+
+// connectorMemory is what the connector holds, 0 where that is not known.
+func (w *work) connectorMemory() int64 {
+	if w.handle == nil {
+		return 0
+	}
+	teller, ok := w.handle.running.(MemoryTeller)
+	if !ok {
+		return 0
+	}
+	held, _ := teller.Memory()
+	return held
 }
 
 // kill ends the connector's process when it does not return by itself. A

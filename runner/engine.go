@@ -30,6 +30,10 @@ type Config struct {
 	// taken for dead; 0 means a minute. A connector that says at least every 10
 	// seconds what it waits for may wait for as long as it takes.
 	Patience time.Duration
+	// ConnectorMemory is how many bytes of memory a connector's process may hold;
+	// one that holds more is ended. 0 means 2 GiB. It is looked at where the
+	// launcher's connectors are a [MemoryTeller].
+	ConnectorMemory int64
 }
 
 // Engine plans and runs syncs. Its methods may be called concurrently; two runs
@@ -43,6 +47,7 @@ type Engine struct {
 	log       *slog.Logger
 	now       func() time.Time
 	stall     time.Duration // how long a connector may be silent
+	memory    int64         // how much a connector may hold
 
 	mu      sync.Mutex
 	running map[string]string // connections, by the names of the syncs this engine is running
@@ -71,6 +76,9 @@ func New(config Config) (*Engine, error) {
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.memory = config.ConnectorMemory; e.memory <= 0 {
+		e.memory = connectorMemory
 	}
 	if e.stall = config.Patience; e.stall <= 0 {
 		e.stall = stallAfter

@@ -61,7 +61,7 @@ func (h *host) keep(keep connector.Keep) {
 
 // Grant implements [connector.Host]. A pool the connection does not have is the
 // connector's own affair.
-func (h *host) Grant(_ context.Context, request connector.GrantRequest) (connector.Grant, error) {
+func (h *host) Grant(ctx context.Context, request connector.GrantRequest) (connector.Grant, error) {
 	if err := h.gate.enter(); err != nil {
 		return connector.Grant{}, err
 	}
@@ -71,7 +71,7 @@ func (h *host) Grant(_ context.Context, request connector.GrantRequest) (connect
 	if pools == nil {
 		return connector.Grant{Pool: request.Pool, Unlimited: true}, nil
 	}
-	grant, err := w.engine.store.Grant(w.ctx, w.connection.Name, w.run.ID, pools, request, w.engine.now())
+	grant, err := w.engine.store.Grant(ctx, w.connection.Name, w.run.ID, pools, request, w.engine.now())
 	if err != nil {
 		return grant, fmt.Errorf("asking for %d of pool %s: %w", request.Units, request.Pool, err)
 	}

@@ -140,7 +140,7 @@ func (r *inboundRun) conversations(resumed bool) (*connector.Error, error) {
 		}
 		e := connector.AsError(r.lastWords(failure))
 		r.dismiss()
-		passing := e.Class == connector.ClassTransient || e.Class == connector.ClassInternal && e.Code != defectCode
+		passing := e.Class == connector.ClassTransient || e.Class == connector.ClassInternal && !brokeContract(e)
 		if !passing || deaths >= maxDeaths || r.stop.why() != nil {
 			return e, nil
 		}

@@ -18,6 +18,14 @@ const (
 // defectCode marks errors that name a defect of the connector.
 const defectCode = "BROKEN_CONTRACT"
 
+// brokeContract reports whether an error is a defect of the connector, which
+// another try would meet again: one found here, or by those who carry messages
+// (proto/README.md lists their codes).
+func brokeContract(err *connector.Error) bool {
+	return err.Class == connector.ClassInternal &&
+		slices.Contains([]string{defectCode, "CONTRACT", "UNKNOWN_SEQ", "UNSETTLED", "TICKET_ORDER", "STREAM_ENDED", "NOT_UTF8"}, err.Code)
+}
+
 // defect names a law of the contract that the connector broke.
 func defect(format string, args ...any) *connector.Error {
 	return connector.Errorf(connector.ClassInternal, defectCode, "the connector broke the contract: "+format, args...)

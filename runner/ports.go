@@ -121,6 +121,12 @@ type RunningConnector interface {
 	Close() error
 }
 
+// MemoryTeller is a running connector that can say how many bytes of memory its
+// process holds.
+type MemoryTeller interface {
+	Memory() (bytes int64, known bool)
+}
+
 // Event is something the CLI and the UI may watch. One field is set.
 type Event struct {
 	Time     time.Time

@@ -251,6 +251,20 @@ func (w *work) leave(failure error) {
 	})
 }
 
+// named has an error that is the connector's own affair name it.
+func (w *work) named(err *connector.Error) *connector.Error {
+	if err == nil || !slices.Contains([]connector.Class{connector.ClassInternal, connector.ClassTransient, connector.ClassTooLarge}, err.Class) {
+		return err
+	}
+	prefix := "connector " + w.connection.Connector
+	if strings.Contains(err.Message, prefix) {
+		return err
+	}
+	told := *err
+	told.Message = prefix + ": " + err.Message
+	return &told
+}
+
 // finish ends the connector, settles the budget and writes the run down.
 func (w *work) finish(failure error) (Run, error) {
 	w.dismiss()
@@ -260,6 +274,9 @@ func (w *work) finish(failure error) (Run, error) {
 		if !errors.Is(failure, errRunStopped) {
 			failures = append(failures, failure)
 		}
+	}
+	if failure == nil { // otherwise it is the host's own
+		w.update(func(r *Run) { r.Error = w.named(r.Error) })
 	}
 	note := func(err error, doing string) {
 		if err != nil {

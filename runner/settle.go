@@ -87,7 +87,7 @@ func (j *judge) afterFailure(end roundEnd, left time.Duration) verdict {
 			return verdict{err: err}
 		}
 	case connector.ClassTransient, connector.ClassInternal, connector.ClassCancelled:
-		if j.deaths++; j.deaths > maxDeaths || err.Code == defectCode {
+		if j.deaths++; j.deaths > maxDeaths || brokeContract(err) {
 			return verdict{err: err}
 		}
 	default:

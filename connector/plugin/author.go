@@ -150,6 +150,7 @@ func (a *authorEnd) Grant(ctx context.Context, r connector.GrantRequest) (connec
 // answers come in the order of the questions. So one whose asker has gone keeps
 // its place: else its answer would be taken for that of the next.
 func (a *authorEnd) ask(ctx context.Context, key any, send func() error) (any, error) {
+	defer a.reports.enter()()
 	answer := make(chan any, 1)
 	if err := a.pose(key, answer, send); err != nil {
 		return nil, err

@@ -90,6 +90,7 @@ func (c *child) startOnThread() error {
 // Wait waits for the process to end. Its pipes are read to the end before.
 func (c *child) Wait(context.Context) error {
 	err := c.cmd.Wait()
+	killGroup(c.cmd.Process.Pid)
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
@@ -123,6 +124,7 @@ func (c *child) Kill(context.Context) error {
 		_ = c.stdout.Close() // closed already, as a rule
 		_ = c.stderr.Close()
 	})
+	killGroup(c.cmd.Process.Pid)
 	if err := c.cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

@@ -29,6 +29,10 @@ const name = "connector"
 const (
 	heartbeat = 5 * time.Second
 	stall     = 60 * time.Second
+	// authorPatience is how long a connector's own code may give no sign before
+	// its progress is no longer repeated: three times as long as a request may
+	// wait for its answer.
+	authorPatience = 15 * time.Minute
 	// stopPatience is the time to end in, for a host that sets no deadline.
 	stopPatience = 30 * time.Second
 	// closePatience is how long a connector in this process may take to end

@@ -23,7 +23,8 @@ type hostEnd struct {
 	sendGrant func(*pb.Grant) error
 	sendStop  func(*pb.Stop) error
 
-	stopSent atomic.Bool // the connector was asked to stop
+	stopSent atomic.Bool  // the connector was asked to stop
+	asked    atomic.Int64 // requests for budget that are not answered yet
 
 	helpers sync.WaitGroup
 	done    chan struct{} // closed when the conversation is over
@@ -81,13 +82,24 @@ func (h *hostEnd) watchStop() {
 	})
 }
 
+// maxAsked bounds the requests for budget that wait for an answer at once: more
+// than any connector has requests under way.
+const maxAsked = 1_000
+
 // grant answers a request for budget, without holding up what is received.
 func (h *hostEnd) grant(m *pb.GrantRequest) error {
 	id, request, err := wire.GrantRequestFrom(m)
 	if err != nil {
 		return connectorBroke("a request for budget", err)
 	}
+	if n := h.asked.Add(1); n > maxAsked {
+		return connectorBreach("the connector asked for budget %d times without waiting for an answer", n)
+	}
 	h.helpers.Go(func() {
+		defer h.asked.Add(-1)
+		if h.ctx.Err() != nil {
+			return
+		}
 		g, err := h.host.Grant(h.ctx, request)
 		if err != nil {
 			h.cancel(err)

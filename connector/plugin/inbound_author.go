@@ -140,6 +140,7 @@ type checkpointKey struct {
 
 // Append sends rows, their schema first where it is new.
 func (a *inboundAuthor) Append(_ context.Context, batch *connector.RecordBatch) error {
+	defer a.reports.enter()()
 	var parts []*pb.RecordBatch
 	if batch.Rows > 0 {
 		var err error
@@ -192,6 +193,7 @@ func (a *inboundAuthor) notEnded(stream string) error {
 
 // Delete sends tombstones.
 func (a *inboundAuthor) Delete(_ context.Context, tombstones connector.Tombstones) error {
+	defer a.reports.enter()()
 	m, err := wire.Tombstones(tombstones)
 	if err != nil {
 		return connectorBroke("a message of tombstones", err)
@@ -206,6 +208,7 @@ func (a *inboundAuthor) Delete(_ context.Context, tombstones connector.Tombstone
 
 // Checkpoint sends a checkpoint, and waits for its ack where the host sends them.
 func (a *inboundAuthor) Checkpoint(ctx context.Context, checkpoint connector.Checkpoint) error {
+	defer a.reports.enter()()
 	m, err := a.numbered(checkpoint)
 	if err != nil {
 		return err
@@ -237,6 +240,7 @@ func (a *inboundAuthor) numbered(checkpoint connector.Checkpoint) (*pb.Checkpoin
 
 // Done ends a stream.
 func (a *inboundAuthor) Done(_ context.Context, done connector.StreamDone) error {
+	defer a.reports.enter()()
 	m, err := wire.StreamDone(done)
 	if err != nil {
 		return connectorBroke("the end of a stream", err)

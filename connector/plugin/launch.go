@@ -85,7 +85,20 @@ func Launch(ctx context.Context, config LaunchConfig) (*Process, error) {
 		client.Kill() // waits, so that all it said is there
 		return nil, launchFailed{config: config, child: child, said: words.String()}.explain(err)
 	}
-	return &Process{client: rpc, pid: child.pid(), exited: child.exited, ended: func() string { return lastWords(child, words) }, close: func() error { client.Kill(); return nil }}, nil
+	return &Process{client: rpc, pid: child.pid(), exited: child.exited, ended: func() string { return lastWords(child, words) }, close: func() error { return end(client, child) }}, nil
+}
+
+// endPatience is how long a connector may take to end when it is asked to; its
+// calls were cancelled before.
+const endPatience = 3 * time.Second
+
+// end ends the process. go-plugin asks it to end and waits for the answer, which
+// a process that is frozen never gives.
+func end(client *goplugin.Client, child *child) error {
+	kill := time.AfterFunc(endPatience, func() { _ = child.Kill(context.Background()) })
+	defer kill.Stop()
+	client.Kill()
+	return nil
 }
 
 // exitPatience is how long a broken call waits to learn how the process ended.

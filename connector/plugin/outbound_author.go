@@ -217,6 +217,7 @@ func (a *outboundAuthor) queue(batch *connector.RecordBatch) error {
 
 // Next asks for more and returns the next batch, or io.EOF.
 func (a *outboundAuthor) Next(ctx context.Context) (*connector.RecordBatch, error) {
+	defer a.reports.enter()()
 	if err := a.demand(); err != nil {
 		return nil, err
 	}
@@ -309,6 +310,7 @@ func untaken(seqs []int64) connector.Outcomes {
 
 // Settle sends outcomes, in parts where they are many or long.
 func (a *outboundAuthor) Settle(_ context.Context, outcomes connector.Outcomes) error {
+	defer a.reports.enter()()
 	for _, part := range splitOutcomes(outcomes) {
 		m, err := wire.Outcomes(part)
 		if err != nil {
@@ -332,6 +334,7 @@ type ackKey struct {
 
 // Ticket journals a ticket, and waits for the ack where the host keeps tickets.
 func (a *outboundAuthor) Ticket(ctx context.Context, ticket connector.Ticket) error {
+	defer a.reports.enter()()
 	m, err := wire.Ticket(ticket)
 	if err != nil {
 		return connectorBroke("a ticket", err)

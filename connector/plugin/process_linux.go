@@ -15,6 +15,10 @@ func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
+// killGroup ends what a connector has started and left behind: all processes of
+// its group.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) } // as a rule there is none
+
 // descriptorPath is a path that leads to an open file itself, seen from any
 // process of this user.
 func descriptorPath(file *os.File) string {

@@ -18,6 +18,8 @@ type reporter struct {
 	wake chan struct{} // has room for one
 
 	mu       sync.Mutex
+	sign     time.Time // of the connector's own code
+	inside   int       // calls in which it waits for the host
 	latest   connector.Progress
 	progress map[string]connector.Progress // by stream
 	usage    []connector.Usage
@@ -27,13 +29,36 @@ type reporter struct {
 func newReporter() *reporter {
 	return &reporter{
 		wake: make(chan struct{}, 1), progress: make(map[string]connector.Progress),
-		latest: connector.Progress{Activity: "starting"},
+		latest: connector.Progress{Activity: "starting"}, sign: time.Now(),
 	}
+}
+
+// enter notes that the connector's own code is at work: it calls the host. Until
+// it leaves, it is the host that takes its time.
+func (r *reporter) enter() (leave func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inside++
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.inside--
+		r.sign = time.Now()
+	}
+}
+
+// hung reports whether the connector's own code has given no sign for so long,
+// without having said until when it waits, that nobody should go on saying that
+// all is well. The lock is held.
+func (r *reporter) hung() bool {
+	now := time.Now()
+	return r.inside == 0 && now.Sub(r.sign) > authorPatience && r.latest.Until.Add(time.Minute).Before(now)
 }
 
 // add takes a report in.
 func (r *reporter) add(report connector.Report) {
 	r.mu.Lock()
+	r.sign = time.Now()
 	if p := report.Progress; p != nil {
 		// One that cannot be sent must not silence those that are repeated.
 		if _, err := wire.Progress(*p); err != nil {
@@ -105,12 +130,14 @@ func (r *reporter) take() (progress []connector.Progress, usage []connector.Usag
 func (r *reporter) again() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.progress[r.latest.Stream] = r.latest
+	if !r.hung() {
+		r.progress[r.latest.Stream] = r.latest
+	}
 }
 
 // run sends what is gathered until done is closed, then what is left. It repeats
 // the latest progress, so that the host knows a connector that waits from one
-// that is dead.
+// that is dead; but not for a connector that hangs itself.
 func (r *reporter) run(done <-chan struct{}, send func([]connector.Progress, []connector.Usage, *connector.Keep) error) {
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()

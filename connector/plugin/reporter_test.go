@@ -37,6 +37,53 @@ func TestTheLatestProgressIsRepeated(t *testing.T) {
 	})
 }
 
+// The SDK speaks for a connector that waits, not for one that hangs: after a
+// quarter of an hour without a sign of its own code it falls silent, and the
+// host takes it for dead. One that said until when it waits, or that waits for
+// the host, does not hang.
+func TestTheProgressOfAHungConnectorIsNotRepeated(t *testing.T) {
+	for name, row := range map[string]struct {
+		until  time.Duration
+		inHost bool
+		quiet  bool
+	}{
+		"hung":                  {quiet: true},
+		"waits until a time":    {until: 2 * time.Hour},
+		"waits beyond the time": {until: 20 * time.Minute, quiet: true},
+		"waits for the host":    {inHost: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, done := newReporter(), make(chan struct{})
+				var last time.Time
+				var running sync.WaitGroup
+				running.Go(func() {
+					r.run(done, func(p []connector.Progress, _ []connector.Usage, _ *connector.Keep) error {
+						if len(p) > 0 {
+							last = time.Now()
+						}
+						return nil
+					})
+				})
+				p := connector.Progress{Activity: "waiting"}
+				if row.until > 0 {
+					p.Until = time.Now().Add(row.until)
+				}
+				r.add(connector.Report{Progress: &p})
+				if row.inHost {
+					defer r.enter()()
+				}
+				<-time.After(time.Hour)
+				close(done)
+				running.Wait()
+				if silent := time.Since(last); (silent > stall) != row.quiet {
+					t.Errorf("after an hour nothing was said for %s", silent)
+				}
+			})
+		})
+	}
+}
+
 func TestReportsNeverWaitAndUsageAddsUp(t *testing.T) {
 	r, done, busy := newReporter(), make(chan struct{}), make(chan struct{})
 	var units, requests int64

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 		"sluice-connector-zoho":  func() { os.Exit(plugin.Main(zoho.New(zoho.WithPolling(20*time.Millisecond, 200*time.Millisecond)))) },
 		"sluice-connector-slack": func() { os.Exit(plugin.Main(slack.New())) },
 		"sluice-connector-dies":  func() { os.Exit(7) },
+		"sluice-connector-rude":  hostileMain,
 	})
 }
 
