@@ -147,6 +147,40 @@ func TestAPlanShowsWhatWouldHappen(t *testing.T) {
 	}
 }
 
+func TestAPlanLooksAtMoreRecordsThanItShows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2500)
+	looked := 0
+	r.script.validate = func(batch *connector.RecordBatch) []connector.RowOutcome {
+		looked += batch.Rows
+		var bad []connector.RowOutcome
+		for row, text := range batch.Columns[0].Texts {
+			if strings.HasSuffix(text, "99") {
+				bad = append(bad, connector.RowOutcome{Row: row, Status: connector.StatusInvalid, Error: errBusy})
+			}
+		}
+		return bad
+	}
+	for _, c := range []struct {
+		options                  PlanOptions
+		shown, checked, findings int
+	}{
+		{PlanOptions{}, 3, 1000, 10},
+		{PlanOptions{Samples: 7, Check: -1}, 7, 7, 0},
+		{PlanOptions{Samples: -1, Check: 2500}, 0, 2500, 25},
+		{PlanOptions{Samples: -1, Check: -1}, 0, 0, 0},
+	} {
+		looked = 0
+		plan, err := r.Plan(t.Context(), "out", c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(plan.Report.Samples); got != c.shown || int(plan.Checked) != c.checked || looked != c.checked || len(plan.Findings) != c.findings {
+			t.Errorf("%+v: %d samples are shown, %d of %d looked at have %d findings; want %+v", c.options, got, looked, plan.Checked, len(plan.Findings), c)
+		}
+	}
+}
+
 func TestTheConnectorPricesAPlan(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 25)

@@ -14,6 +14,10 @@ type PlanOptions struct {
 	// Samples is the number of sample records wanted for each action; 0 means 3,
 	// a negative number none.
 	Samples int
+	// Check is the number of records of each action that are looked at for being
+	// invalid, samples among them; 0 means 1,000, a negative number the samples
+	// alone.
+	Check int64
 	// Limit bounds the number of records, as in a run with the same limit; 0 for all.
 	Limit int64
 	// Resync plans every record of the source again.
@@ -24,10 +28,12 @@ type PlanOptions struct {
 type Plan struct {
 	// Report is what the warehouse found.
 	Report PlanReport
-	// Findings are what would be refused among the samples, before the app is
-	// asked; the connector's part is empty also when it does not validate.
+	// Findings are what would be refused among the records looked at, before the
+	// app is asked; the connector's part is empty also when it does not validate.
 	Findings []Finding
-	// Validated says whether the connector looked at the samples.
+	// Checked is the number of records looked at.
+	Checked int64
+	// Validated says whether the connector looked at them.
 	Validated bool
 	// Paths are the ways the connector could send the records and what each
 	// takes; empty when the connector does not say.
@@ -40,7 +46,7 @@ type Plan struct {
 	Left []PoolLeft
 }
 
-// Finding is a sample that would not be sent: the template cannot be rendered
+// Finding is a record that would not be sent: the template cannot be rendered
 // for it, or the connector would not take it.
 type Finding struct {
 	Identifier string
@@ -69,7 +75,31 @@ type PoolLeft struct {
 	Bound bool
 }
 
-const defaultSamples = 3
+// How many records of each action a plan shows, and looks at, by default.
+const (
+	defaultSamples = 3
+	defaultCheck   = 1000
+)
+
+func (o PlanOptions) samples() int {
+	if o.Samples == 0 {
+		return defaultSamples
+	}
+	return max(0, o.Samples)
+}
+
+func (o PlanOptions) check() int {
+	if o.Check == 0 {
+		return defaultCheck
+	}
+	return int(max(0, min(o.Check, 1_000_000)))
+}
+
+// firstOfEach keeps so many samples of each action.
+func firstOfEach(samples []Sample, most int) []Sample {
+	seen := map[connector.Action]int{}
+	return slices.DeleteFunc(samples, func(s Sample) bool { seen[s.Action]++; return seen[s.Action] > most })
+}
 
 // Plan shows what a run of an outbound sync would do. It writes nothing. A
 // source that cannot be planned is a [PlanError].
@@ -110,6 +140,7 @@ func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection 
 	if err != nil {
 		return plan, fmt.Errorf("planning sync %s: %w", sync.Name, err)
 	}
+	plan.Checked = int64(len(plan.Report.Samples))
 	plan.Report, plan.Findings = texts.sampled(ctx, plan.Report)
 	if slices.Contains(manifest.Features, connector.FeatureValidateRecords) {
 		found, validated, err := findings(ctx, h.session, sync, strategy, plan.Report)
@@ -118,6 +149,7 @@ func (e *Engine) planWith(ctx context.Context, h *handle, sync Sync, connection 
 		}
 		plan.Findings, plan.Validated = append(plan.Findings, found...), validated
 	}
+	plan.Report.Samples = firstOfEach(plan.Report.Samples, options.samples())
 	limits := limitsFor(connection, sync)
 	if plan.Left, err = e.left(ctx, connection, sync); err != nil {
 		return plan, err
@@ -173,10 +205,7 @@ func (e *Engine) preview(ctx context.Context, session connector.Session, sync Sy
 	if err != nil {
 		return PlanReport{}, fmt.Errorf("opening the warehouse: %w", err)
 	}
-	if outbox.Samples = options.Samples; options.Samples == 0 {
-		outbox.Samples = defaultSamples
-	}
-	outbox.Samples = max(0, outbox.Samples)
+	outbox.Samples = max(options.samples(), options.check())
 	report, err := warehouse.Plan(ctx, outbox)
 	return report, errors.Join(err, warehouse.Close())
 }
@@ -208,13 +237,18 @@ func findings(ctx context.Context, session connector.Session, sync Sync, strateg
 	return found, true, nil
 }
 
-// sampleBatches makes one batch of the samples of each action.
+// sampleBatchBytes is when another batch is begun, as the contract recommends.
+const sampleBatchBytes = 1 << 20
+
+// sampleBatches makes batches of the samples, of one action each.
 func sampleBatches(report PlanReport) []*connector.RecordBatch {
 	var batches []*connector.RecordBatch
 	byAction := map[connector.Action]*connector.RecordBatch{}
+	size := map[connector.Action]int{}
 	for i, s := range report.Samples {
 		batch := byAction[s.Action]
-		if batch == nil {
+		if batch == nil || size[s.Action] >= sampleBatchBytes {
+			size[s.Action] = 0
 			batch = &connector.RecordBatch{Schema: report.Schema, Action: s.Action, Columns: make([]connector.Values, len(report.Schema.Columns))}
 			byAction[s.Action] = batch
 			batches = append(batches, batch)
@@ -224,6 +258,7 @@ func sampleBatches(report PlanReport) []*connector.RecordBatch {
 				batch.Columns[c].Nulls = append(batch.Columns[c].Nulls, uint32(batch.Rows))
 			}
 			batch.Columns[c].Texts = append(batch.Columns[c].Texts, s.Values[c])
+			size[s.Action] += len(s.Values[c])
 		}
 		batch.Seqs = append(batch.Seqs, int64(i+1))
 		batch.Identifiers = append(batch.Identifiers, s.Identifier)

@@ -248,18 +248,20 @@ type RecordStateShape struct {
 
 // PlanShape is the result of "syncs plan".
 type PlanShape struct {
-	SourceRows int64          `json:"source_rows"`
-	Records    int64          `json:"records"`
-	Unchanged  int64          `json:"unchanged"`
-	Skipped    int64          `json:"skipped"`
-	HeldBack   int64          `json:"held_back"`
-	Actions    []ActionShape  `json:"actions"`
-	Samples    []SampleShape  `json:"samples"`
-	Validated  bool           `json:"validated"`
-	Findings   []FindingShape `json:"findings"`
-	Paths      []PathShape    `json:"paths,omitempty"`
-	Costs      []CostShape    `json:"costs,omitempty"`
-	Left       []PoolShape    `json:"left"`
+	SourceRows int64         `json:"source_rows"`
+	Records    int64         `json:"records"`
+	Unchanged  int64         `json:"unchanged"`
+	Skipped    int64         `json:"skipped"`
+	HeldBack   int64         `json:"held_back"`
+	Actions    []ActionShape `json:"actions"`
+	Samples    []SampleShape `json:"samples"`
+	// Checked is the number of records looked at for being invalid.
+	Checked   int64          `json:"checked"`
+	Validated bool           `json:"validated"`
+	Findings  []FindingShape `json:"findings"`
+	Paths     []PathShape    `json:"paths,omitempty"`
+	Costs     []CostShape    `json:"costs,omitempty"`
+	Left      []PoolShape    `json:"left"`
 }
 
 // ActionShape counts records with one action for one reason.

@@ -123,6 +123,7 @@ func planShape(p runner.Plan) PlanShape {
 		SourceRows: r.SourceRows, Records: r.Records, Unchanged: r.Unchanged, Skipped: r.Skipped, HeldBack: r.HeldBack,
 		Actions:   shapes(r.Actions, func(a runner.ActionCount) ActionShape { return ActionShape(a) }),
 		Samples:   shapes(r.Samples, func(s runner.Sample) SampleShape { return sampleShape(r.Schema, s) }),
+		Checked:   p.Checked,
 		Validated: p.Validated,
 		Findings: shapes(p.Findings, func(f runner.Finding) FindingShape {
 			return FindingShape{Identifier: f.Identifier, Action: f.Action, Error: errorShape(f.Error)}

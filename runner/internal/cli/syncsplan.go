@@ -27,6 +27,7 @@ func syncsPlan(a *app) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.Int64Var(&options.Limit, "limit", 0, "plan at most this many records (default all)")
+	f.Int64Var(&options.Check, "check", 0, "records of each action to look at for being invalid (default 1000, -1 for the samples alone)")
 	f.IntVar(&options.Samples, "samples", 0, "samples for each action (default 3, -1 for none)")
 	f.BoolVar(&options.Resync, "resync", false, "plan every record again")
 	return cmd
@@ -44,9 +45,7 @@ func (a *app) sayPlan(p PlanShape) {
 			a.say("    %s = %s", field, oneLine(s.Values[field]))
 		}
 	}
-	for _, f := range p.Findings {
-		a.say("would not be sent: %s %s: %s", f.Action, f.Identifier, f.Error.Message)
-	}
+	a.sayFindings(p)
 	for _, path := range p.Paths {
 		a.sayPath(path)
 	}
@@ -62,6 +61,27 @@ func (a *app) sayPlan(p PlanShape) {
 	}
 	if p.Records > 0 {
 		a.say("nothing was sent")
+	}
+}
+
+// shownFindings is how many invalid records are listed; --json lists all.
+const shownFindings = 20
+
+// sayFindings lists the records that would not be sent, and why.
+func (a *app) sayFindings(p PlanShape) {
+	for i, f := range p.Findings {
+		if i == shownFindings {
+			a.say("and %d more", len(p.Findings)-i)
+			break
+		}
+		a.say("would not be sent: %s %s: %s", f.Action, f.Identifier, f.Error.Message)
+	}
+	switch {
+	case p.Checked == 0:
+	case p.Validated:
+		a.say("%d of %d records looked at are invalid", len(p.Findings), p.Checked)
+	default:
+		a.say("the connector does not say beforehand which records are invalid")
 	}
 }
 
