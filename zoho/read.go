@@ -14,6 +14,10 @@ import (
 // seemed passing is taken as final.
 const jobTries = 3
 
+// jobLife is how long a job is asked for, over all runs: Zoho keeps results for a
+// day (https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html).
+const jobLife = 24 * time.Hour
+
 // SyncInbound reads the selected modules.
 func (s *session) SyncInbound(ctx context.Context, sync connector.InboundSync, stream connector.InboundStream) error {
 	ctx = connector.WithHost(ctx, stream)
@@ -313,6 +317,9 @@ func (g *reading) waitOut(ctx context.Context, refused error) error {
 
 func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 	o := g.state.Open
+	if o.Job != "" && !o.Since.IsZero() && g.session.config.now().Sub(o.Since) > jobLife {
+		o.Job = "" // it never ended, or its result is gone
+	}
 	if o.Job == "" {
 		spec := crm.BulkReadJobSpec{Module: g.module.APIName, Fields: fieldNames(g.fields), Criteria: o.criteria(), Page: o.Page, PageToken: o.Token}
 		id, err := g.session.client.CreateBulkRead(ctx, spec)
@@ -322,7 +329,7 @@ func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 		if err != nil {
 			return crm.BulkReadJob{}, err
 		}
-		o.Job = id
+		o.Job, o.Since = id, g.session.config.now().UTC().Truncate(time.Second)
 		// A crash from here on finds the job again instead of paying for another.
 		if err := g.checkpoint(ctx); err != nil {
 			return crm.BulkReadJob{}, err
