@@ -11,7 +11,7 @@ AGAINST ?= .git\#branch=main
 # The race detector sleeps a second at every exit of a subprocess by default.
 export GORACE := atexit_sleep_ms=0
 # Seconds a single package's tests may take.
-TIMEOUT ?= 600s
+TIMEOUT ?= 1500s
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check generate generate-check lint breaking vet staticcheck race readme-check kill-test fault-test bench bench-1m bench-10m bench-starts bench-check bench-record sdk-check hosts-check fuzz clean
