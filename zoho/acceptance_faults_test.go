@@ -307,10 +307,9 @@ func (h hazard) stuckRead(j *journey, arm func()) {
 		j.t.Fatal(err)
 	}
 	j.sim.ClearFaults()
-	later := *j.world
-	later.connector = New(append(quick(j.t), func(c *config) { c.now = func() time.Time { return time.Now().Add(25 * time.Hour) } })...)
+	j.sim.AdvanceClock(25 * time.Hour)
 	again := newIn(j.t)
-	if d := later.read("Leads", connector.ReadFullRefresh, in.checkpoints["Leads"][0], j.sim.Now(), again); d.Error != nil || len(again.rows["Leads"]) != 5 {
+	if d := j.read("Leads", connector.ReadFullRefresh, in.checkpoints["Leads"][0], j.sim.Now(), again); d.Error != nil || len(again.rows["Leads"]) != 5 {
 		j.t.Errorf("a day later: %v, %d rows", d.Error, len(again.rows["Leads"]))
 	}
 	if d := in.done["Leads"]; d.Error == nil || d.Error.Class != connector.ClassTransient && d.Error.Class != connector.ClassCancelled || len(in.checkpoints["Leads"]) != 1 || in.received != 0 {

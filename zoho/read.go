@@ -14,8 +14,8 @@ import (
 // seemed passing is taken as final.
 const jobTries = 3
 
-// jobLife is how long a job is asked for, over all runs: Zoho keeps results for a
-// day (https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html).
+// jobLife is how long after a read began later runs ask for its job, which may
+// never end: Zoho keeps results for a day (https://www.zoho.com/crm/developer/docs/api/v8/bulk-read/download-result.html).
 const jobLife = 24 * time.Hour
 
 // SyncInbound reads the selected modules.
@@ -119,6 +119,9 @@ func (r *streamReader) prepare(ctx context.Context, selection connector.StreamSe
 	}
 	if o := g.state.Open; o != nil && o.Full != (selection.Mode == connector.ReadFullRefresh) {
 		g.state.Open = nil // the mode was changed in the middle of a read
+	}
+	if o := g.state.Open; o != nil && out.Sync().StartedAt.Sub(o.To) > jobLife {
+		o.Job = ""
 	}
 	if g.all, err = s.catalog.fields(ctx, selection.Name); err != nil {
 		return nil, err
@@ -317,9 +320,6 @@ func (g *reading) waitOut(ctx context.Context, refused error) error {
 
 func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 	o := g.state.Open
-	if o.Job != "" && !o.Since.IsZero() && g.session.config.now().Sub(o.Since) > jobLife {
-		o.Job = "" // it never ended, or its result is gone
-	}
 	if o.Job == "" {
 		spec := crm.BulkReadJobSpec{Module: g.module.APIName, Fields: fieldNames(g.fields), Criteria: o.criteria(), Page: o.Page, PageToken: o.Token}
 		id, err := g.session.client.CreateBulkRead(ctx, spec)
@@ -329,7 +329,7 @@ func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 		if err != nil {
 			return crm.BulkReadJob{}, err
 		}
-		o.Job, o.Since = id, g.session.config.now().UTC().Truncate(time.Second)
+		o.Job = id
 		// A crash from here on finds the job again instead of paying for another.
 		if err := g.checkpoint(ctx); err != nil {
 			return crm.BulkReadJob{}, err

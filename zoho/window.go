@@ -30,8 +30,6 @@ type openRead struct {
 	Token string `json:"token,omitempty"`
 	// Job reads that page; "" when none was created yet.
 	Job string `json:"job,omitempty"`
-	// Since is when it was created, by this side's clock.
-	Since time.Time `json:"since,omitzero"`
 	// Way is [wayQueries] when the read goes by queries, "" when by bulk reads.
 	Way string `json:"way,omitempty"`
 	// After is the id up to which queries have read; Left is how many records
