@@ -124,7 +124,9 @@ func (c *child) Kill(context.Context) error {
 		_ = c.stdout.Close() // closed already, as a rule
 		_ = c.stderr.Close()
 	})
-	killGroup(c.cmd.Process.Pid)
+	if !c.ended { // its number may be another's by now
+		killGroup(c.cmd.Process.Pid)
+	}
 	if err := c.cmd.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
