@@ -114,7 +114,7 @@ async def write(service, connection, sync, schema, batches, journal, stop_at=Non
     result, batches = Result(), list(batches)
     waiting = {seq for batch in batches for seq in batch.seqs}  # records without an outcome
     returned = [ticket.id for ticket in sync.tickets]  # handed back, and the end of their records not said
-    call, sent, stopping, ended = service.SyncOutbound(), set(), None, False
+    call, sent, stopping, ended, cancelled = service.SyncOutbound(), set(), None, False, False
 
     async def send(**message):
         with contextlib.suppress(asyncio.InvalidStateError):  # the call has ended; read says how
@@ -137,11 +137,16 @@ async def write(service, connection, sync, schema, batches, journal, stop_at=Non
             await send(ticket_records_end=outbound_pb2.TicketRecordsEnd(ticket_id=returned.pop(0)))
 
     async def stop():
+        nonlocal cancelled
         deadline = Timestamp()
         deadline.FromDatetime(datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=patience))
         await send(stop=progress_pb2.Stop(mode=progress_pb2.STOP_MODE_NOW, deadline=deadline))
         await asyncio.sleep(patience)
-        call.cancel()
+        cancelled = call.cancel()
+
+    async def code():
+        """How the call ended. Where a write was under way when it was cancelled, grpcio calls that INTERNAL."""
+        return grpc.StatusCode.CANCELLED if cancelled else await call.code()
 
     def settle(outcomes):
         exceptions = {e.row: e for e in outcomes.exceptions}
@@ -174,11 +179,11 @@ async def write(service, connection, sync, schema, batches, journal, stop_at=Non
                     raise RuntimeError(f"the connector counts {message.done.settled} outcomes, the host {len(result.outcomes)}")
                 case "grant_request":
                     raise RuntimeError("the connector asks for budget, though this host keeps no ledger")
-        result.code = await call.code()
+        result.code = await code()
     except (grpc.aio.AioRpcError, asyncio.CancelledError):
         if asyncio.current_task().cancelling():
             raise  # not the call was cancelled, but the work it is for
-        result.code = await call.code()
+        result.code = await code()
     finally:
         call.cancel()
         if stopping:
