@@ -14,7 +14,11 @@ import (
 	"github.com/sluiceio/sluice/runner/internal/warehouse/duckdb"
 )
 
-// store is a warehouse in a folder of its own, with the settings a user gets. The
+// storeMemory is what the stages and their limits may use: DuckDB's own load of a
+// CSV file does not run in the 96 MB that a run begins with.
+const storeMemory = "256MB"
+
+// store is a warehouse in a folder of its own, with the threads a user gets. The
 // limits run in the same database with the same settings.
 type store struct {
 	*duckdb.Warehouse
@@ -28,7 +32,7 @@ func openStore(ctx context.Context, o options, n int64) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := duckdb.Open(ctx, duckdb.Config{Path: filepath.Join(dir, "w.duckdb")})
+	w, err := duckdb.Open(ctx, duckdb.Config{Path: filepath.Join(dir, "w.duckdb"), MemoryLimit: storeMemory})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
