@@ -175,13 +175,7 @@ func (g *reading) queries(ctx context.Context) (done bool, err error) {
 		g.state.Open.restart()
 		return false, nil
 	}
-	columns := []connector.Column{idColumn}
-	for _, f := range g.fields {
-		if g.isSent(f.APIName) {
-			columns = append(columns, column(f))
-		}
-	}
-	if err := g.begin(columns); err != nil {
+	if err := g.begin(g.expected()); err != nil {
 		return false, err
 	}
 	for {

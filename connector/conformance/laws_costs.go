@@ -8,21 +8,7 @@ import (
 
 // pricesPaths asks what a run of a good many records would cost.
 func pricesPaths(x *exam) error {
-	if err := x.feature(connector.FeatureOutboundCosts); err != nil {
-		return err
-	}
-	if x.subject.Outbound == nil {
-		return skip("no outbound sync was given")
-	}
-	s, err := x.bound()
-	if err != nil {
-		return err
-	}
-	e, ok := s.(connector.CostEstimator)
-	if !ok {
-		return see("L-012", breach(""))
-	}
-	strategy, err := x.strategy()
+	e, about, err := beforehand[connector.CostEstimator](x, connector.FeatureOutboundCosts)
 	if err != nil {
 		return err
 	}
@@ -30,10 +16,8 @@ func pricesPaths(x *exam) error {
 	if err != nil {
 		return err
 	}
-	o := x.subject.Outbound
 	paths, err := ask(x, "OutboundCosts", x.options.Patience, func(ctx context.Context) ([]connector.OutboundPath, error) {
-		about := connector.OutboundSync{SyncID: "conformance", RunID: "conformance", Strategy: strategy, Answers: o.Answers, Mapping: o.Mapping}
-		return e.OutboundCosts(ctx, about, []connector.ActionCount{{Action: x.action(strategy), Records: 12_345}})
+		return e.OutboundCosts(ctx, about, []connector.ActionCount{{Action: x.action(about.Strategy), Records: 12_345}})
 	})
 	if err != nil {
 		return x.trouble("OutboundCosts", err)

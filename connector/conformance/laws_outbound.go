@@ -291,27 +291,35 @@ func stoppedSettled(x *exam) error {
 	return nil
 }
 
-func validates(x *exam) error {
-	if err := x.feature(connector.FeatureValidateRecords); err != nil {
-		return err
+// beforehand returns what the session has to say, by a feature, of an outbound
+// sync before it is run, and that sync.
+func beforehand[Capability any](x *exam, feature connector.Feature) (c Capability, about connector.OutboundSync, err error) {
+	if err := x.feature(feature); err != nil {
+		return c, about, err
 	}
-	if x.subject.Outbound == nil {
-		return skip("no outbound sync was given")
+	o := x.subject.Outbound
+	if o == nil {
+		return c, about, skip("no outbound sync was given")
 	}
 	s, err := x.bound()
 	if err != nil {
-		return err
+		return c, about, err
 	}
-	v, ok := s.(connector.RecordValidator)
+	c, ok := s.(Capability)
 	if !ok {
-		return see("L-012", breach(""))
+		return c, about, see("L-012", breach(""))
 	}
 	strategy, err := x.strategy()
+	return c, connector.OutboundSync{SyncID: "conformance", RunID: "conformance", Strategy: strategy, Answers: o.Answers, Mapping: o.Mapping}, err
+}
+
+func validates(x *exam) error {
+	v, about, err := beforehand[connector.RecordValidator](x, connector.FeatureValidateRecords)
 	if err != nil {
 		return err
 	}
 	o := x.subject.Outbound
-	batch := &connector.RecordBatch{Schema: &connector.Schema{ID: "s1"}, Action: x.action(strategy), Columns: make([]connector.Values, len(o.Mapping))}
+	batch := &connector.RecordBatch{Schema: &connector.Schema{ID: "s1"}, Action: x.action(about.Strategy), Columns: make([]connector.Values, len(o.Mapping))}
 	for _, m := range o.Mapping {
 		batch.Schema.Columns = append(batch.Schema.Columns, connector.Column(m))
 	}
@@ -320,7 +328,6 @@ func validates(x *exam) error {
 		appendRecord(batch, int64(i+1), r.made(unique, int64(i+1)))
 	}
 	findings, err := ask(x, "ValidateRecords", x.options.Patience, func(ctx context.Context) ([]connector.RowOutcome, error) {
-		about := connector.OutboundSync{SyncID: "conformance", RunID: "conformance", Strategy: strategy, Answers: o.Answers, Mapping: o.Mapping}
 		return v.ValidateRecords(ctx, about, batch)
 	})
 	if err != nil {

@@ -223,17 +223,16 @@ func (a *app) openWarehouseWith(ctx context.Context, memory string, threads int)
 
 // withWarehouse opens the warehouse for one piece of work.
 func (a *app) withWarehouse(ctx context.Context, do func(runner.Warehouse) error) error {
-	return whileOpen(do)(a.openWarehouse(ctx))
+	return a.withWarehouseOf(ctx, "", 0, do)
 }
 
-// whileOpen does something with a warehouse, once it is open, and closes it.
-func whileOpen(do func(runner.Warehouse) error) func(runner.Warehouse, error) error {
-	return func(w runner.Warehouse, err error) error {
-		if err != nil {
-			return err
-		}
-		return errors.Join(do(w), w.Close())
+// withWarehouseOf does so with a limit of memory and a number of threads.
+func (a *app) withWarehouseOf(ctx context.Context, memory string, threads int, do func(runner.Warehouse) error) error {
+	w, err := a.openWarehouseWith(ctx, memory, threads)
+	if err != nil {
+		return err
 	}
+	return errors.Join(do(w), w.Close())
 }
 
 func (a *app) logger() *slog.Logger {

@@ -27,8 +27,9 @@ $SLUICE_WAREHOUSE_THREADS set both.`,
 			if asCSV && a.json {
 				return usagef("give either --json or --csv")
 			}
-			do := whileOpen(func(w runner.Warehouse) error { return a.query(cmd.Context(), w, args[0], asCSV) })
-			return do(a.openWarehouseWith(cmd.Context(), queryMemory, runtime.GOMAXPROCS(0)))
+			return a.withWarehouseOf(cmd.Context(), queryMemory, runtime.GOMAXPROCS(0), func(w runner.Warehouse) error {
+				return a.query(cmd.Context(), w, args[0], asCSV)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&asCSV, "csv", false, "write CSV with a heading; NULL is empty")

@@ -120,6 +120,14 @@ func (w *Warehouse) Mark(ctx context.Context, syncID string, identifiers []strin
 	default:
 		return 0, connector.Errorf(connector.ClassConfig, "MARK", "there is no mark %q", mark)
 	}
+	return w.decide(ctx, syncID, "mark", func(ctx context.Context, s *session) (int64, error) {
+		return s.mark(ctx, stateTable(syncID), identifiers, mark, set)
+	})
+}
+
+// decide does what the user decided of a sync's records, in one transaction that
+// no run of the sync is beside, and returns how many records it concerned.
+func (w *Warehouse) decide(ctx context.Context, syncID, doing string, do func(context.Context, *session) (int64, error)) (n int64, err error) {
 	unlock, err := w.syncs.lock(ctx, syncID)
 	if err != nil {
 		return 0, err
@@ -130,12 +138,11 @@ func (w *Warehouse) Mark(ctx context.Context, syncID string, identifiers []strin
 		return 0, err
 	}
 	defer s.done()
-	var n int64
 	err = s.transaction(ctx, func() error {
-		n, err = s.mark(ctx, stateTable(syncID), identifiers, mark, set)
+		n, err = do(ctx, s)
 		return err
 	})
-	return n, w.explain("mark records of sync "+syncID, err)
+	return n, w.explain(doing+" records of sync "+syncID, err)
 }
 
 func (s *session) mark(ctx context.Context, state string, identifiers []string, mark runner.Mark, set string) (int64, error) {

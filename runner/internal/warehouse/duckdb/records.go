@@ -21,22 +21,9 @@ func (w *Warehouse) Accept(ctx context.Context, syncID string, identifiers, appI
 	if len(appIdentifiers) != 0 && len(appIdentifiers) != len(identifiers) {
 		return 0, fmt.Errorf("accept records of sync %s: %d app identifiers for %d records", syncID, len(appIdentifiers), len(identifiers))
 	}
-	unlock, err := w.syncs.lock(ctx, syncID)
-	if err != nil {
-		return 0, err
-	}
-	defer unlock()
-	ctx, s, err := w.session(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer s.done()
-	var n int64
-	err = s.transaction(ctx, func() error {
-		n, err = s.accept(ctx, stateTable(syncID), identifiers, appIdentifiers, at)
-		return err
+	return w.decide(ctx, syncID, "accept", func(ctx context.Context, s *session) (int64, error) {
+		return s.accept(ctx, stateTable(syncID), identifiers, appIdentifiers, at)
 	})
-	return n, w.explain("accept records of sync "+syncID, err)
 }
 
 func (s *session) accept(ctx context.Context, state string, identifiers, appIdentifiers []string, at time.Time) (int64, error) {
