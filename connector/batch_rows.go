@@ -27,22 +27,50 @@ func cut[T any](all []T, from, to int) []T {
 	return all[from:to:to]
 }
 
-// extend appends the rows of more, which has the same schema and action.
-func (b *RecordBatch) extend(more *RecordBatch) {
-	b.Seqs = append(b.Seqs, more.Seqs...)
-	b.Identifiers = append(b.Identifiers, more.Identifiers...)
-	if len(b.AppIdentifiers) > 0 || len(more.AppIdentifiers) > 0 {
-		b.AppIdentifiers = append(b.AppIdentifiers, make([]string, b.Rows-len(b.AppIdentifiers))...)
-		b.AppIdentifiers = append(b.AppIdentifiers, more.AppIdentifiers...)
-		b.AppIdentifiers = append(b.AppIdentifiers, make([]string, b.Rows+more.Rows-len(b.AppIdentifiers))...)
+// joined is one batch of the rows of several, which have the same schema and
+// action. What they hold is copied once, into slices that are as long as they need
+// to be.
+func joined(batches []*RecordBatch) *RecordBatch {
+	if len(batches) == 1 {
+		return batches[0]
 	}
-	for i := range b.Columns {
-		b.Columns[i].Texts = append(b.Columns[i].Texts, more.Columns[i].Texts...)
-		for _, n := range more.Columns[i].Nulls {
-			b.Columns[i].Nulls = append(b.Columns[i].Nulls, n+uint32(b.Rows))
+	all := *batches[0]
+	all.Rows = 0
+	known := false // an identifier of the app's
+	for _, b := range batches {
+		all.Rows += b.Rows
+		known = known || len(b.AppIdentifiers) > 0
+	}
+	all.Seqs = gather(batches, all.Rows, func(b *RecordBatch) []int64 { return b.Seqs })
+	all.Identifiers = gather(batches, all.Rows, func(b *RecordBatch) []string { return b.Identifiers })
+	if known {
+		all.AppIdentifiers = make([]string, 0, all.Rows)
+		for _, b := range batches {
+			all.AppIdentifiers = append(all.AppIdentifiers, b.AppIdentifiers...)
+			all.AppIdentifiers = append(all.AppIdentifiers, make([]string, b.Rows-len(b.AppIdentifiers))...)
 		}
 	}
-	b.Rows += more.Rows
+	all.Columns = make([]Values, len(batches[0].Columns))
+	for i := range all.Columns {
+		all.Columns[i].Texts = gather(batches, all.Rows, func(b *RecordBatch) []string { return b.Columns[i].Texts })
+		first := uint32(0)
+		for _, b := range batches {
+			for _, n := range b.Columns[i].Nulls {
+				all.Columns[i].Nulls = append(all.Columns[i].Nulls, first+n)
+			}
+			first += uint32(b.Rows)
+		}
+	}
+	return &all
+}
+
+// gather is one part of all batches, n long at most.
+func gather[T any](batches []*RecordBatch, n int, of func(*RecordBatch) []T) []T {
+	all := make([]T, 0, n)
+	for _, b := range batches {
+		all = append(all, of(b)...)
+	}
+	return all
 }
 
 // bytes is the size of the texts of some rows.

@@ -23,7 +23,8 @@ type Chunk struct {
 	results *results
 	brake   *brake
 	parent  *Chunk
-	offset  int // of the first row within results
+	offset  int    // of the first row within results
+	unload  func() // nil for a part: another chunk may be loaded
 
 	mu     sync.Mutex
 	halves []*Chunk
@@ -130,6 +131,9 @@ func (c *Chunk) ReleaseValues(keepColumns ...int) {
 		}
 		clear(c.Records.Columns[i].Texts) // the array may be shared with the other half
 		c.Records.Columns[i] = Values{}
+	}
+	if c.unload != nil {
+		c.unload()
 	}
 }
 

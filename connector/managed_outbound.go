@@ -16,9 +16,14 @@ type ManagedOutbound struct {
 	// it. Default 64 MiB.
 	MaxBytes int64
 	// Concurrency is the number of chunks under way at once. Default 5. One
-	// more is being gathered meanwhile: memory holds Concurrency+1 chunks and
-	// one batch of the host's.
+	// more is being gathered meanwhile.
 	Concurrency int
+	// Loaded bounds the chunks that hold their values: the one being gathered,
+	// and those under way that have not called [Chunk.ReleaseValues]. Memory
+	// holds so many chunks and one batch of the host's. Default, and most,
+	// Concurrency+1; a connector that releases the values once the app has them
+	// can do with fewer.
+	Loaded int
 
 	// Write applies one chunk and settles its rows. It is called by several
 	// goroutines at once. Its context carries the [Host], ends a little before
@@ -64,8 +69,11 @@ func (m ManagedOutbound) Run(ctx context.Context, sync OutboundSync, stream Outb
 	if m.Concurrency <= 0 {
 		m.Concurrency = 5
 	}
+	if m.Loaded <= 0 || m.Loaded > m.Concurrency {
+		m.Loaded = m.Concurrency + 1
+	}
 	r := &managedRun{
-		ManagedOutbound: m, stream: stream, slots: make(chan struct{}, m.Concurrency), tickets: make(map[string]Ticket),
+		ManagedOutbound: m, stream: stream, slots: make(chan struct{}, m.Concurrency), loads: make(chan struct{}, m.Loaded), tickets: make(map[string]Ticket),
 		chunks: &chunkRun{stream: stream, sync: &sync, resumable: sync.KeepsTickets && m.Resume != nil},
 	}
 	for _, t := range sync.Tickets {

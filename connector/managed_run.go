@@ -19,10 +19,13 @@ type managedRun struct {
 	chunks *chunkRun
 
 	slots   chan struct{} // one for each chunk under way
+	loads   chan struct{} // one for each chunk that holds its values
 	workers sync.WaitGroup
 
-	pending      *RecordBatch // being gathered
+	pending      []*RecordBatch // being gathered
+	pendingRows  int
 	pendingBytes int64
+	unload       func()            // gives back what pending has of loads
 	tickets      map[string]Ticket // handed back and not met yet
 
 	last        context.Context // for what must be said even after everything ended
@@ -140,7 +143,7 @@ func (r *managedRun) pull(pulling context.Context) {
 
 // take adds a batch to what is pending, and starts chunks as they fill up.
 func (r *managedRun) take(batch *RecordBatch) {
-	if r.pending != nil && !sameChunk(r.pending, batch) {
+	if len(r.pending) > 0 && !sameChunk(r.pending[0], batch) {
 		r.flush()
 	}
 	if batch.Rows == 0 {
@@ -154,12 +157,8 @@ func (r *managedRun) take(batch *RecordBatch) {
 		return
 	}
 	for batch.Rows > 0 {
-		have := 0
-		if r.pending != nil {
-			have = r.pending.Rows
-		}
-		rows, size := batch.fit(r.MaxRecords-have, r.MaxBytes-r.pendingBytes)
-		if rows == 0 && have > 0 {
+		rows, size := batch.fit(r.MaxRecords-r.pendingRows, r.MaxBytes-r.pendingBytes)
+		if rows == 0 && r.pendingRows > 0 {
 			r.flush()
 			continue
 		}
@@ -174,7 +173,7 @@ func (r *managedRun) take(batch *RecordBatch) {
 		batch = batch.Slice(rows, batch.Rows)
 		r.flush()
 	}
-	if r.pending.Rows >= r.MaxRecords || r.pendingBytes >= r.MaxBytes {
+	if r.pendingRows >= r.MaxRecords || r.pendingBytes >= r.MaxBytes {
 		r.flush()
 	}
 }
@@ -189,22 +188,34 @@ func sameChunk(a, b *RecordBatch) bool {
 }
 
 func (r *managedRun) add(batch *RecordBatch, size int64) {
-	r.pendingBytes += size
-	if r.pending == nil {
-		r.pending = batch
-		return
+	if len(r.pending) == 0 {
+		r.unload = r.load()
 	}
-	r.pending.extend(batch)
+	r.pending = append(r.pending, batch)
+	r.pendingRows += batch.Rows
+	r.pendingBytes += size
+}
+
+// load waits until one more chunk may hold its values, or until nothing is to be
+// started any more, and returns what gives that back.
+func (r *managedRun) load() (unload func()) {
+	select {
+	case r.loads <- struct{}{}:
+		return sync.OnceFunc(func() { <-r.loads })
+	case <-r.work.Done():
+		return func() {}
+	}
 }
 
 // flush starts the pending chunk as soon as there is a free slot; or settles
 // it, when nothing is to be started any more.
 func (r *managedRun) flush() {
-	if r.pending == nil {
+	if len(r.pending) == 0 {
 		return
 	}
-	chunk := newChunk(r.pending, r.chunks)
-	r.pending, r.pendingBytes = nil, 0
+	chunk := newChunk(joined(r.pending), r.chunks)
+	chunk.unload = r.unload
+	r.pending, r.pendingRows, r.pendingBytes = nil, 0, 0
 	if id := chunk.Records.Ticket; id != "" {
 		t, known := r.tickets[id]
 		if !known {
@@ -306,6 +317,7 @@ func panicPlace() string {
 
 // finish sends a chunk's outcomes, whatever has ended meanwhile.
 func (r *managedRun) finish(chunk *Chunk, err error) {
+	defer chunk.unload()
 	ctx, cancel := context.WithTimeout(r.last, journalPatience)
 	defer cancel()
 	if e := chunk.close(ctx, err); e != nil {

@@ -197,9 +197,7 @@ func (w *writer) submit(ctx context.Context, chunk *connector.Chunk, batch *file
 		return err
 	}
 	batch.zip = nil
-	if at, err := w.columnsOf(chunk); err == nil {
-		chunk.ReleaseValues(at[:min(echoed, len(at))]...)
-	}
+	chunk.ReleaseValues()
 	return w.finish(ctx, chunk, handle, batch)
 }
 
@@ -274,6 +272,7 @@ func (w *writer) resume(ctx context.Context, chunk *connector.Chunk, ticket conn
 	if err := w.setAside(ctx, chunk, problems); err != nil {
 		return err
 	}
+	chunk.ReleaseValues()
 	return w.finish(ctx, chunk, h, batch)
 }
 

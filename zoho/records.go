@@ -254,6 +254,7 @@ func (w *writer) delete(ctx context.Context, chunk *connector.Chunk) error {
 		}
 		ids[row], rows = id, append(rows, row)
 	}
+	chunk.ReleaseValues()
 	chunk.Progress(fmt.Sprintf("deleting %d records of %s", len(rows), w.plan.module.APIName), connector.WaitingNone, time.Time{})
 	return w.inGroups(ctx, chunk, rows, func(group []int) groupAnswer {
 		batch := make([]string, len(group))

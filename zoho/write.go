@@ -11,9 +11,13 @@ import (
 )
 
 // maxChunkText bounds the text of one chunk. A job of 25,000 records of the
-// usual 300 bytes has 8 MB; a zip of 25 MB inflates to some 75 MB, and six
-// chunks are held at most.
+// usual 300 bytes has 8 MB; a zip of 25 MB inflates to some 75 MB.
 const maxChunkText = 48 << 20
+
+// loaded bounds the chunks that hold their values: one is gathered, others are
+// zipped and uploaded, for which there are not more processors and lines in the
+// way of more. Jobs wait for Zoho without their values.
+const loaded = 3
 
 // jobCost is the least that a bulk job costs, whatever its size: its creation, a
 // question about it, and the report. Uploads are not on Zoho's list of costs.
@@ -41,6 +45,9 @@ func (s *session) SyncOutbound(ctx context.Context, sync connector.OutboundSync,
 	w := &writer{session: s, plan: p, sync: sync}
 	managed := connector.ManagedOutbound{
 		MaxRecords: p.batch, MaxBytes: maxChunkText, Concurrency: p.workers, Write: w.write, Resume: w.resume,
+	}
+	if p.path != pathRecords { // record calls need the values to their end
+		managed.Loaded = loaded
 	}
 	return managed.Run(ctx, sync, stream)
 }
