@@ -44,6 +44,48 @@ func TestMemoryHoldsAChunkMoreThanAreUnderWay(t *testing.T) {
 	})
 }
 
+// TestFewChunksHoldTheirValues lets chunks wait for the app without their values:
+// as many are under way as may be, of which few hold values at any time.
+func TestFewChunksHoldTheirValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const chunkSize, workers, loaded = 100, 8, 3
+		var batches []*connector.RecordBatch
+		for i := range 60 {
+			batches = append(batches, batchOf(i*chunkSize, chunkSize, "Create"))
+		}
+		host := newOutboundHost(batches...)
+		var holding, now, mostHolding, most atomic.Int64
+		enter := func(n, most *atomic.Int64) {
+			if v := n.Add(1); v > most.Load() {
+				most.Store(v)
+			}
+		}
+		managed := connector.ManagedOutbound{MaxRecords: chunkSize, Concurrency: workers, Loaded: loaded, Write: func(_ context.Context, chunk *connector.Chunk) error {
+			enter(&now, &most)
+			defer now.Add(-1)
+			enter(&holding, &mostHolding)
+			<-time.After(time.Minute) // the values are sent
+			holding.Add(-1)
+			if chunk.Records.Seqs[0] != 0 { // the first keeps them, and gives them back with its end
+				chunk.ReleaseValues()
+			}
+			<-time.After(time.Hour) // the app works
+			for row := range chunk.Len() {
+				chunk.Succeed(row, "")
+			}
+			return nil
+		}}
+		if err := managed.Run(t.Context(), connector.OutboundSync{}, host); err != nil {
+			t.Fatal(err)
+		}
+		host.lawful(t)
+		if mostHolding.Load() > loaded || most.Load() != workers || len(host.held) != 0 {
+			t.Errorf("%d chunks held their values at once, at most %d may; %d chunks of %d at once; %d records without outcome",
+				mostHolding.Load(), loaded, most.Load(), workers, len(host.held))
+		}
+	})
+}
+
 // TestEveryRecordGetsOneOutcome throws random batches, chunk sizes, failures,
 // panics, splits and stops at a run, and asks the laws.
 func TestEveryRecordGetsOneOutcome(t *testing.T) {

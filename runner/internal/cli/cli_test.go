@@ -412,3 +412,29 @@ func TestFieldFor(t *testing.T) {
 		}
 	}
 }
+
+// TestTheGravestEndOfSeveralIsTheExitCode includes records that a resumed run left
+// in doubt, which the fresh run after it does not send.
+func TestTheGravestEndOfSeveralIsTheExitCode(t *testing.T) {
+	healthy := ending{run: runner.Run{ID: "2", State: runner.RunHealthy}}
+	delayed := ending{run: runner.Run{ID: "3", State: runner.RunDelayed}}
+	failed := ending{run: runner.Run{ID: "4", State: runner.RunFailed}}
+	resumed, doubt := healthy, healthy
+	resumed.resumed = runner.Run{ID: "1", State: runner.RunHealthy, Outcomes: map[connector.Status]int64{connector.StatusSucceeded: 2}}
+	doubt.resumed = runner.Run{ID: "1", State: runner.RunIncomplete, Outcomes: map[connector.Status]int64{connector.StatusInDoubt: 1}}
+	for name, c := range map[string]struct {
+		ends []ending
+		want int
+	}{
+		"all well":                  {[]ending{healthy, healthy}, ExitOK},
+		"one resumed, all well":     {[]ending{healthy, resumed}, ExitOK},
+		"one resumed and in doubt":  {[]ending{doubt, delayed}, ExitIncomplete},
+		"delayed":                   {[]ending{healthy, delayed}, ExitDelayed},
+		"in doubt and failed":       {[]ending{doubt, failed}, ExitFailed},
+		"not run, and one in doubt": {[]ending{doubt, {err: runner.ErrNotFound}}, ExitUsage},
+	} {
+		if got := exitCode(worst(c.ends)); got != c.want {
+			t.Errorf("%s: exit code %d, want %d", name, got, c.want)
+		}
+	}
+}

@@ -51,8 +51,7 @@ func (a *app) runAll(ctx context.Context, names []string, options runner.RunOpti
 		return usagef("a sync is named twice: each is run once")
 	}
 	progress := a.progress(true)
-	ended := make([]runner.Run, len(names))
-	failed := make([]error, len(names))
+	ends := make([]ending, len(names))
 	err := a.with(ctx, progress, func(h *host) error {
 		beside, err := besides(ctx, h, names)
 		if err != nil {
@@ -63,7 +62,7 @@ func (a *app) runAll(ctx context.Context, names []string, options runner.RunOpti
 			runs.Go(func() {
 				own := options
 				own.Beside = beside[name]
-				ended[i], failed[i] = h.Run(ctx, name, own)
+				ends[i] = runAfterResumed(ctx, h, name, own)
 			})
 		}
 		runs.Wait()
@@ -73,40 +72,71 @@ func (a *app) runAll(ctx context.Context, names []string, options runner.RunOpti
 	if err != nil {
 		return err
 	}
+	var ended []runner.Run
+	for _, e := range ends {
+		if e.resumed.ID != "" {
+			ended = append(ended, e.resumed)
+		}
+		ended = append(ended, e.run)
+	}
 	if err := a.result(shapes(ended, runShape), func() {
-		for i, run := range ended {
-			if run.ID != "" && failed[i] == nil {
-				a.sayRun(run)
+		for _, e := range ends {
+			if e.resumed.ID != "" {
+				a.sayRun(e.resumed)
+			}
+			if e.run.ID != "" && e.err == nil {
+				a.sayRun(e.run)
 			}
 		}
 	}); err != nil {
 		return err
 	}
-	return worst(ended, failed)
+	return worst(ends)
 }
 
-// runOne runs a sync. A run that was resumed first is told of too, and leaves its
-// mark on the exit code where it left records in doubt: the fresh run does not
-// send those.
+// ending is how a sync ended: its run, and the unfinished one that was resumed
+// before it, whose ID is "" when there was none.
+type ending struct {
+	resumed, run runner.Run
+	err          error
+}
+
+// runAfterResumed runs a sync, and finds the run that was resumed first.
+func runAfterResumed(ctx context.Context, h *host, name string, options runner.RunOptions) ending {
+	open, found, err := h.store.OpenRun(ctx, name)
+	if err != nil {
+		return ending{err: err}
+	}
+	var e ending
+	if e.run, e.err = h.Run(ctx, name, options); found && e.run.ID != open.ID {
+		var failed error
+		e.resumed, failed = h.store.Run(ctx, open.ID)
+		e.err = errors.Join(e.err, failed)
+	}
+	return e
+}
+
+// leftInDoubt is not nil when the resumed run left records in doubt: they mark the
+// exit code, since the fresh run does not send them.
+func (e ending) leftInDoubt() error {
+	if e.resumed.Outcomes[connector.StatusInDoubt] > 0 {
+		return &runEnd{run: e.resumed}
+	}
+	return nil
+}
+
+// runOne runs a sync. A run that was resumed first is told of too.
 func (a *app) runOne(ctx context.Context, name string, options runner.RunOptions) error {
-	var resumed runner.Run
+	var end ending
 	err := a.run(ctx, func(ctx context.Context, h *host) (runner.Run, error) {
-		open, found, err := h.store.OpenRun(ctx, name)
-		if err != nil {
-			return runner.Run{}, err
+		end = runAfterResumed(ctx, h, name, options)
+		if end.resumed.ID != "" && !a.json {
+			a.sayRun(end.resumed)
 		}
-		run, err := h.Run(ctx, name, options)
-		if found && run.ID != open.ID {
-			var failed error
-			if resumed, failed = h.store.Run(ctx, open.ID); failed == nil && !a.json {
-				a.sayRun(resumed)
-			}
-			err = errors.Join(err, failed)
-		}
-		return run, err
+		return end.run, end.err
 	})
-	if resumed.Outcomes[connector.StatusInDoubt] > 0 && gravity(exitCode(err)) < gravity(ExitIncomplete) {
-		return &runEnd{run: resumed}
+	if doubt := end.leftInDoubt(); doubt != nil && gravity(exitCode(err)) < gravity(ExitIncomplete) {
+		return doubt
 	}
 	return err
 }
@@ -132,14 +162,17 @@ func besides(ctx context.Context, h *host, names []string) (map[string]int, erro
 
 // worst gathers how runs ended that were not Healthy: the exit code is that of
 // the gravest.
-func worst(ended []runner.Run, failed []error) error {
+func worst(ends []ending) error {
 	var bad []error
-	for i, run := range ended {
+	for _, e := range ends {
+		if doubt := e.leftInDoubt(); doubt != nil {
+			bad = append(bad, doubt)
+		}
 		switch {
-		case failed[i] != nil:
-			bad = append(bad, failed[i])
-		case run.State != runner.RunHealthy:
-			bad = append(bad, &runEnd{run: run})
+		case e.err != nil:
+			bad = append(bad, e.err)
+		case e.run.State != runner.RunHealthy:
+			bad = append(bad, &runEnd{run: e.run})
 		}
 	}
 	if bad == nil {
