@@ -179,8 +179,7 @@ func (a *app) removeConnector(ctx context.Context, id, lockName string) error {
 			return fmt.Errorf("connector %s is forgotten, its program is still there: %w", id, err)
 		}
 		if _, pinned := lock.Connectors[id]; pinned {
-			delete(lock.Connectors, id)
-			if err := lock.Write(path); err != nil {
+			if err := pluginhost.UpdateLock(path, func(l *pluginhost.Lock) { delete(l.Connectors, id) }); err != nil {
 				return fmt.Errorf("connector %s is removed, its pin is still there: %w", id, err)
 			}
 		}

@@ -185,11 +185,11 @@ func (i *install) one(ctx context.Context, h *host, lock *pluginhost.Lock, path 
 	if pin, ok := lock.Program(ref.ID); ok && pin.SHA256 != parcel.SHA256 && !i.update {
 		return none, usagef("%s pins the connector %s to the SHA-256 %s, this program has %s; when the change is wanted, add --update", path, ref.ID, pin.SHA256, parcel.SHA256)
 	}
-	return i.keep(ctx, h, lock, path, kept, parcel, ref)
+	return i.keep(ctx, h, path, kept, parcel, ref)
 }
 
 // keep installs a program that was checked.
-func (i *install) keep(ctx context.Context, h *host, lock *pluginhost.Lock, path, kept string, parcel *pluginhost.Parcel, ref runner.ConnectorRef) (ConnectorShape, error) {
+func (i *install) keep(ctx context.Context, h *host, path, kept string, parcel *pluginhost.Parcel, ref runner.ConnectorRef) (ConnectorShape, error) {
 	before, err := h.store.Connector(ctx, ref.ID)
 	if err != nil && !errors.Is(err, runner.ErrNotFound) {
 		return ConnectorShape{}, err
@@ -200,8 +200,10 @@ func (i *install) keep(ctx context.Context, h *host, lock *pluginhost.Lock, path
 	if err := h.store.PutConnector(ctx, ref); err != nil {
 		return ConnectorShape{}, err
 	}
-	dropped := lock.Pin(ref.ID, ref.Version, pluginhost.LockedProgram{Source: kept, SHA256: ref.SHA256, Size: parcel.Size})
-	if err := lock.Write(path); err != nil {
+	var dropped []string
+	if err := pluginhost.UpdateLock(path, func(l *pluginhost.Lock) {
+		dropped = l.Pin(ref.ID, ref.Version, pluginhost.LockedProgram{Source: kept, SHA256: ref.SHA256, Size: parcel.Size})
+	}); err != nil {
 		return ConnectorShape{}, fmt.Errorf("the connector %s is installed, but not pinned: %w", ref.ID, err)
 	}
 	if len(dropped) > 0 {

@@ -126,8 +126,25 @@ func (l *Lock) FromSource(source string) (LockedProgram, bool) {
 	return LockedProgram{}, false
 }
 
-// Write replaces a lock file, at once and durably.
-func (l *Lock) Write(path string) error {
+// UpdateLock reads a lock file, changes what it pins and replaces it. Others that
+// update a lock file of the same folder wait meanwhile, so that none undoes what
+// another has pinned.
+func UpdateLock(path string, change func(*Lock)) error {
+	release, err := holdFolder(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("writing the lock file: %w", err)
+	}
+	defer release()
+	lock, err := ReadLock(path)
+	if err != nil {
+		return err
+	}
+	change(lock)
+	return lock.write(path)
+}
+
+// write replaces a lock file, at once and durably.
+func (l *Lock) write(path string) error {
 	text, err := yaml.MarshalWithOptions(l, yaml.Indent(2))
 	if err != nil {
 		return err

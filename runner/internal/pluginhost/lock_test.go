@@ -1,9 +1,11 @@
 package pluginhost
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,7 +25,7 @@ func TestALockIsReadAsItWasWritten(t *testing.T) {
 	if dropped := lock.Pin("zoho-crm", "1.0.0", LockedProgram{Source: "https://example.com/{os}: p", SHA256: sum, Size: 19 << 20}); dropped != nil {
 		t.Errorf("dropped %v", dropped)
 	}
-	if err := lock.Write(path); err != nil {
+	if err := lock.write(path); err != nil {
 		t.Fatal(err)
 	}
 	got, err := ReadLock(path)
@@ -54,5 +56,30 @@ func TestLockFilesThatAreRefused(t *testing.T) {
 		if _, err := ReadLock(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: error %v, want one that says %q", text, err, want)
 		}
+	}
+}
+
+// TestUpdatesOfALockFileDoNotUndoEachOther pins many connectors at once.
+func TestUpdatesOfALockFileDoNotUndoEachOther(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), LockName)
+	var all sync.WaitGroup
+	const connectors = 20
+	for i := range connectors {
+		all.Go(func() {
+			if err := UpdateLock(path, func(l *Lock) {
+				l.Pin(fmt.Sprint("c", i), "1.0.0", LockedProgram{Source: "x", SHA256: strings.Repeat("a", 64), Size: 1})
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	lock, err := ReadLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lock.Connectors) != connectors {
+		t.Errorf("%d connectors are pinned, want %d", len(lock.Connectors), connectors)
 	}
 }
