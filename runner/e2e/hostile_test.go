@@ -56,7 +56,7 @@ func TestAHostileProcessIsNamedAndLeavesNothingBehind(t *testing.T) {
 		{"panics", delayed, "exit status 2", "panic: boo"},
 		{"behaves", healthy, "", ""},
 	} {
-		t.Run("outbound "+r.mood, func(t *testing.T) { newDen(t, r.mood).play(t, "out", r.mood, r.state, r.says, r.stderr) })
+		t.Run("outbound "+r.mood, func(t *testing.T) { newDen(t).play(t, "out", r.mood, r.state, r.says, r.stderr) })
 	}
 	for _, r := range []row{
 		{"hangs at a question", failed, "did not answer within 4s", ""},
@@ -69,25 +69,18 @@ func TestAHostileProcessIsNamedAndLeavesNothingBehind(t *testing.T) {
 		{"exits", delayed, "exit status 7", "out of luck at line 7"},
 		{"behaves", healthy, "", ""},
 	} {
-		t.Run("inbound "+r.mood, func(t *testing.T) { newDen(t, r.mood).play(t, "in", r.mood, r.state, r.says, r.stderr) })
+		t.Run("inbound "+r.mood, func(t *testing.T) { newDen(t).play(t, "in", r.mood, r.state, r.says, r.stderr) })
 	}
 }
 
-// den is a runner with a hostile connector installed.
+// den is where a hostile connector is installed.
 type den struct {
-	*runner.Engine
 	store runner.Store
 	dir   string
 }
 
-// newDen returns a runner that loses patience soon with a program that hangs, and
-// late with all others: on a busy machine a flood takes its time.
-func newDen(t *testing.T, mood string) *den {
+func newDen(t *testing.T) *den {
 	t.Helper()
-	patience := time.Minute
-	if strings.HasPrefix(mood, "hangs") {
-		patience = 2 * time.Second
-	}
 	d := &den{dir: t.TempDir()}
 	program, err := exec.LookPath("sluice-connector-rude")
 	if err != nil {
@@ -107,8 +100,20 @@ func newDen(t *testing.T, mood string) *den {
 	if err := s.PutConnector(t.Context(), runner.ConnectorRef{ID: "hostile", Path: program, SHA256: hex.EncodeToString(sum[:])}); err != nil {
 		t.Fatal(err)
 	}
-	d.Engine, err = runner.New(runner.Config{
-		Store: s, Launcher: pluginhost.New(pluginhost.Config{Environ: os.Environ()}), Patience: patience, ConnectorMemory: 256 << 20,
+	return d
+}
+
+// run runs a sync with a mood. The runner loses patience soon with a program that
+// hangs, and late with all others: on a busy machine a flood takes its time.
+func (d *den) run(t *testing.T, sync, mood string) (runner.Run, error) {
+	t.Helper()
+	d.set(t, mood)
+	patience := time.Minute
+	if strings.HasPrefix(mood, "hangs") {
+		patience = 2 * time.Second
+	}
+	engine, err := runner.New(runner.Config{
+		Store: d.store, Launcher: pluginhost.New(pluginhost.Config{Environ: os.Environ()}), Patience: patience, ConnectorMemory: 256 << 20,
 		Warehouse: func(ctx context.Context) (runner.Warehouse, error) {
 			return duckdb.Open(ctx, duckdb.Config{Path: filepath.Join(d.dir, "warehouse.duckdb")})
 		},
@@ -116,7 +121,7 @@ func newDen(t *testing.T, mood string) *den {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return engine.Run(t.Context(), sync, runner.RunOptions{})
 }
 
 // set gives the connection a mood.
@@ -144,9 +149,8 @@ func (d *den) set(t *testing.T, mood string) {
 }
 
 func (d *den) play(t *testing.T, sync, mood string, state runner.RunState, says, stderr string) {
-	d.set(t, mood)
 	before := goleak.IgnoreCurrent()
-	run, err := d.Run(t.Context(), sync, runner.RunOptions{})
+	run, err := d.run(t, sync, mood)
 	why := fmt.Sprint(err)
 	if err == nil && run.Error != nil {
 		why = run.Error.Error()
@@ -177,8 +181,7 @@ func (d *den) play(t *testing.T, sync, mood string, state runner.RunState, says,
 	if state == runner.RunHealthy {
 		return
 	}
-	d.set(t, "behaves")
-	if next, err := d.Run(t.Context(), sync, runner.RunOptions{}); err != nil || next.State != runner.RunHealthy {
+	if next, err := d.run(t, sync, "behaves"); err != nil || next.State != runner.RunHealthy {
 		t.Errorf("the next run, with a connector that behaves: %s, %v, %v", next.State, next.Error, err)
 	}
 }
