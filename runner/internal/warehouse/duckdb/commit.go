@@ -149,6 +149,15 @@ func (s *streamWriter) storeSlice(ctx context.Context, name string, data storeDa
 	if err := s.QueryRowContext(ctx, `SELECT coalesce(sum(unparsed_count), 0)::BIGINT FROM sluice_cast`).Scan(&unparsed); err != nil {
 		return 0, err
 	}
+	if len(data.Keys) > 0 { // inserting takes half the time of merging
+		var known bool
+		if err := s.QueryRowContext(ctx, render("known.sql", data)).Scan(&known); err != nil {
+			return 0, err
+		}
+		if !known {
+			name = "append.sql"
+		}
+	}
 	if _, err := s.exec(ctx, render(name, data)); err != nil {
 		return 0, err
 	}
