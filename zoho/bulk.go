@@ -80,26 +80,28 @@ func (w *writer) halve(ctx context.Context, chunk *connector.Chunk, cause *conne
 // the rows anew. The CSV itself is never held: rows go straight into the
 // compressor.
 type fileBatch struct {
-	zip  []byte
-	rows []int
-	echo [][]string // the first cells of each row, which the report repeats
-	flat []string   // holds echo's cells, to have one allocation for all
+	zip   []byte
+	rows  []int
+	width int      // cells of each row in cells
+	cells []string // the first of each row, which the report repeats
 }
 
 // echoed is how many leading columns a report repeats.
 const echoed = 3
 
 func newFileBatch(rows, columns int) *fileBatch {
-	return &fileBatch{
-		rows: make([]int, 0, rows), echo: make([][]string, 0, rows), flat: make([]string, 0, rows*min(echoed, columns)),
-	}
+	width := min(echoed, columns)
+	return &fileBatch{rows: make([]int, 0, rows), width: width, cells: make([]string, 0, rows*width)}
 }
 
 // add remembers a row that is in the file.
 func (f *fileBatch) add(row int, cells []string) {
-	start := len(f.flat)
-	f.flat = append(f.flat, cells[:min(echoed, len(cells))]...)
-	f.rows, f.echo = append(f.rows, row), append(f.echo, f.flat[start:len(f.flat):len(f.flat)])
+	f.rows, f.cells = append(f.rows, row), append(f.cells, cells[:f.width]...)
+}
+
+// echo is what the report should repeat of the i-th row.
+func (f *fileBatch) echo(i int) []string {
+	return f.cells[i*f.width : (i+1)*f.width : (i+1)*f.width]
 }
 
 // zip renders rows into a zip. Those with values that cannot be sent so are
@@ -291,7 +293,7 @@ func (w *writer) finish(ctx context.Context, chunk *connector.Chunk, h jobHandle
 		w.failed(chunk, batch, translate(job.Err(), what+" failed"))
 		return nil
 	}
-	report, err := w.report(ctx, job, len(batch.rows))
+	report, err := w.report(ctx, job, batch)
 	if crm.IsNotFound(err) {
 		w.doubt(chunk, batch.rows, translate(err, "reading the report of "+what+", which has expired"))
 		return nil

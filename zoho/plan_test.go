@@ -74,8 +74,8 @@ func TestPackLeavesOutWhatCannotBeSent(t *testing.T) {
 		t.Error("a record's content is in an error")
 	}
 	for i, row := range batch.rows {
-		if batch.echo[i][0] != b.Columns[0].Texts[row] || len(batch.echo[i]) != 3 {
-			t.Errorf("row %d echoes %v", row, batch.echo[i])
+		if echo := batch.echo(i); echo[0] != b.Columns[0].Texts[row] || len(echo) != 3 {
+			t.Errorf("row %d echoes %v", row, echo)
 		}
 	}
 	b, at, rows = leadBatch(p, 25_001)

@@ -23,16 +23,34 @@ type verdict struct {
 	echo   []string
 }
 
-// report downloads and reads a job's report on a number of rows. A torn or damaged file is fetched
-// again.
-func (w *writer) report(ctx context.Context, job crm.BulkWriteJob, rows int) (out []verdict, err error) {
+// keep is what a row of a report says, the i-th of a batch as it seems. Of a row
+// as it should be hardly anything is kept of its own: reports are as large as what
+// was sent, and those of several jobs are read at once.
+func keep(row crm.ReportRow, batch *fileBatch, i int, last *verdict) verdict {
+	v := verdict{status: row.Status, raw: row.RawStatus, id: strings.Clone(row.RecordID), errors: row.Errors}
+	switch {
+	case last != nil && v.raw == last.raw:
+		v.raw = last.raw
+	default:
+		v.raw = strings.Clone(v.raw)
+	}
+	if i < len(batch.rows) && slices.Equal(row.Echo, batch.echo(i)) {
+		v.echo = batch.echo(i)
+	} else {
+		v.echo = slices.Clone(row.Echo)
+	}
+	return v
+}
+
+// report downloads and reads a job's report. A torn or damaged file is fetched again.
+func (w *writer) report(ctx context.Context, job crm.BulkWriteJob, batch *fileBatch) (out []verdict, err error) {
 	for try := range downloads {
 		if try > 0 {
 			if err := sleep(ctx, w.session.config.firstPoll); err != nil {
 				return nil, err
 			}
 		}
-		out, err = w.readReport(ctx, job, rows)
+		out, err = w.readReport(ctx, job, batch)
 		if err == nil || !damaged(err) {
 			return out, err
 		}
@@ -44,7 +62,7 @@ func damaged(err error) bool {
 	return classOf(err) == connector.ClassTransient || isCode(err, crm.CodeBadArchive)
 }
 
-func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, rows int) ([]verdict, error) {
+func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, batch *fileBatch) ([]verdict, error) {
 	client, err := w.session.uploader(ctx)
 	if err != nil {
 		return nil, err
@@ -54,12 +72,14 @@ func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, rows int)
 		return nil, err
 	}
 	defer func() { _ = r.Close() }() // a temporary file that was only read
-	out := make([]verdict, 0, rows)
+	out := make([]verdict, 0, len(batch.rows))
+	var last *verdict
 	for row, err := range r.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, verdict{status: row.Status, raw: row.RawStatus, id: row.RecordID, errors: row.Errors, echo: slices.Clone(row.Echo)})
+		out = append(out, keep(row, batch, len(out), last))
+		last = &out[len(out)-1]
 	}
 	return out, nil
 }
@@ -70,7 +90,7 @@ func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, rows int)
 func (w *writer) settle(chunk *connector.Chunk, batch *fileBatch, report []verdict) {
 	byPosition := len(report) == len(batch.rows)
 	for i := 0; byPosition && i < len(report); i++ {
-		byPosition = sameEcho(report[i].echo, batch.echo[i])
+		byPosition = sameEcho(report[i].echo, batch.echo(i))
 	}
 	if byPosition {
 		for i, row := range batch.rows {
@@ -115,12 +135,12 @@ func (w *writer) settleByEcho(chunk *connector.Chunk, batch *fileBatch, report [
 		found[k] = append(found[k], v)
 	}
 	sent := make(map[string]int, len(batch.rows))
-	for _, echo := range batch.echo {
-		sent[echoKey(echo, width)]++
+	for i := range batch.rows {
+		sent[echoKey(batch.echo(i), width)]++
 	}
 	var open []int
 	for i, row := range batch.rows {
-		k := echoKey(batch.echo[i], width)
+		k := echoKey(batch.echo(i), width)
 		switch v := found[k]; {
 		case len(v) != sent[k]:
 			open = append(open, row)

@@ -13,7 +13,7 @@ import (
 func settled(t *testing.T, p *plan, echoes [][]string, report []verdict) map[int64]outcome {
 	t.Helper()
 	rows := make([][]string, len(echoes))
-	batch := newFileBatch(len(echoes), 3)
+	batch := newFileBatch(len(echoes), len(echoes[0]))
 	for i, echo := range echoes {
 		rows[i] = []string{""}
 		batch.add(i, echo)

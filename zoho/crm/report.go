@@ -25,9 +25,10 @@ const (
 func (s RowStatus) OK() bool { return s == RowAdded || s == RowUpdated }
 
 func rowStatus(raw string) RowStatus {
-	switch s := RowStatus(strings.ToLower(strings.TrimSpace(raw))); s {
-	case RowAdded, RowUpdated, RowSkipped, RowUnprocessed:
-		return s
+	for _, s := range []RowStatus{RowAdded, RowUpdated, RowSkipped, RowUnprocessed} {
+		if strings.EqualFold(strings.TrimSpace(raw), string(s)) {
+			return s // not raw, which would keep the whole row
+		}
 	}
 	return RowUnknown
 }
