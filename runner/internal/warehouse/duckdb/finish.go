@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A run is finished in transactions of bounded size, so that memory does not
+// A run with nothing to send is finished with its plan. Any other is finished in
+// transactions of bounded size, so that memory does not
 // grow with it: slices of records are moved, from the first to the last, then
 // the outcomes that were moved are removed, then the outbox is dropped. What
 // sluice.finishing says of the run changes with each, so that finishing again

@@ -236,8 +236,31 @@ func (p *planner) chosen(width int, whole bool) string {
 		"SELECT " + gone + " FROM sluice_gone WHERE verdict = 'send' AND action = ?"
 }
 
-// fill writes the outbox and the marks used up, and registers the run.
+// fill writes the outbox and the marks used up, and registers the run. A run with
+// nothing to send has no outbox and is finished with its plan.
 func (p *planner) fill(ctx context.Context, data planData) error {
+	finished := "NULL"
+	if p.report.Records == 0 {
+		data.Outbox, finished = "", instant(p.plan.Now)
+	} else if err := p.outbox(ctx, data); err != nil {
+		return err
+	}
+	if _, err := p.exec(ctx, render("marks.sql", data)); err != nil {
+		return err
+	}
+	if err := p.forget(ctx, data); err != nil {
+		return err
+	}
+	kept, err := json.Marshal(p.report)
+	if err != nil {
+		return err
+	}
+	_, err = p.exec(ctx, `INSERT INTO sluice.outboxes VALUES (?, ?, ?, ?, `+instant(p.plan.Now)+`, `+finished+`)`, p.plan.SyncID, p.plan.RunID, string(kept), p.report.Records)
+	return err
+}
+
+// outbox writes the outbox.
+func (p *planner) outbox(ctx context.Context, data planData) error {
 	var ddl strings.Builder
 	fmt.Fprintf(&ddl, "CREATE TABLE %s (seq BIGINT, identifier VARCHAR, app_identifier VARCHAR, action VARCHAR, reason VARCHAR, removed BOOLEAN, hash UHUGEINT", data.Outbox)
 	for i := range data.Columns {
@@ -258,18 +281,7 @@ func (p *planner) fill(ctx context.Context, data planData) error {
 	if seq != p.report.Records {
 		return fmt.Errorf("the outbox has %d records where the plan counted %d", seq, p.report.Records)
 	}
-	if _, err := p.exec(ctx, render("marks.sql", data)); err != nil {
-		return err
-	}
-	if err := p.forget(ctx, data); err != nil {
-		return err
-	}
-	kept, err := json.Marshal(p.report)
-	if err != nil {
-		return err
-	}
-	_, err = p.exec(ctx, `INSERT INTO sluice.outboxes VALUES (?, ?, ?, ?, `+instant(p.plan.Now)+`, NULL)`, p.plan.SyncID, p.plan.RunID, string(kept), seq)
-	return err
+	return nil
 }
 
 // forget drops the state of records that were deleted by a strategy which deletes
