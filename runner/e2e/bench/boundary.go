@@ -185,16 +185,23 @@ func measureBoundary(ctx context.Context, o options) ([]line, error) {
 	}
 	lines[0].Target.Least = 0.5
 	lines[0].Absolute = float64(ours.records()) / 500_000
-	if !lines[0].met() && o.profiles != "" {
-		if err := os.MkdirAll(o.profiles, 0o755); err != nil {
-			return nil, err
-		}
-		profile := ours
-		profile.profile = filepath.Join(o.profiles, "boundary")
-		if _, err := profile.do(ctx); err != nil {
-			return nil, err
-		}
-		lines[0].Profile = profile.profile + "-connector.pprof"
+	return lines, ours.explain(ctx, o, &lines[0], "boundary")
+}
+
+// explain profiles the connector's end of the boundary for a target that is not
+// met, with more records, so that there is something to see.
+func (b boundary) explain(ctx context.Context, o options, l *line, name string) error {
+	if l.met() || o.profiles == "" {
+		return nil
 	}
-	return lines, nil
+	if err := os.MkdirAll(o.profiles, 0o755); err != nil {
+		return err
+	}
+	b.profile = filepath.Join(o.profiles, name)
+	b.batches *= 10
+	if _, err := b.do(ctx); err != nil {
+		return err
+	}
+	l.Profile = b.profile + "-connector.pprof"
+	return nil
 }

@@ -39,7 +39,8 @@
 // records a second fewer than they would be without it.
 //
 // For a target that is not met the program writes a profile and prints its first
-// lines, where the stage is ours and not DuckDB's. It exits with 1 when something
+// lines, where the stage is ours and not DuckDB's; of whole runs it prints what they
+// say they spent their time on. It exits with 1 when something
 // fails, when records are missing or differ, and when the peak memory of the runner or
 // the connector grows by more than --most-growth from --few records to --many; because
 // of a target that is not met only with --strict. It reads /proc, so it needs Linux.

@@ -74,9 +74,10 @@ type line struct {
 	Absolute float64
 	// Peaks are the peak memory of each process, in bytes.
 	Peaks map[string]int64
-	// Profile names the profile of a target that is not met, Top its first lines.
+	// Profile names the profile of a target that is not met. Where the subject is
+	// another program, Spent are the seconds it says it spent, and on what.
 	Profile string
-	Top     []string
+	Spent   []string
 }
 
 // met reports whether a line has what its target asks for.

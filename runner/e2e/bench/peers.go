@@ -379,5 +379,8 @@ func measurePeers(ctx context.Context, o options) ([]line, error) {
 	l := line{Stage: first.Limit, Limit: "the best of the others: " + first.Stage, Records: first.Records, Bytes: first.Bytes,
 		Ours: first.Theirs, Theirs: first.Ours, Ratio: 1 / first.Ratio, Low: first.Low, High: first.High, Target: target{Least: 4}, Peaks: first.Theirs.Peaks}
 	l.ByCPU = byCPU(l)
+	if err := ours.explain(ctx, o, &l, "peers"); err != nil {
+		return nil, err
+	}
 	return append([]line{l}, lines...), nil
 }

@@ -28,6 +28,9 @@ func printLines(ctx context.Context, to io.Writer, lines []line) (unmet int) {
 		}
 		unmet++
 		fmt.Fprintf(to, "\nNOT MET: %s: %s beside %q\n", l.Stage, l.verdict(), l.Limit)
+		for _, row := range l.Spent {
+			fmt.Fprintf(to, "    %s\n", row)
+		}
 		if l.Profile != "" {
 			fmt.Fprintf(to, "  profile: %s\n", l.Profile)
 			for _, row := range topOf(ctx, l.Profile) {

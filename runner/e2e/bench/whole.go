@@ -73,7 +73,7 @@ func measureSyncs(ctx context.Context, o options, stages []line) (wholes, error)
 
 // wholeLine compares a run with the slowest stage on its road.
 func wholeLine(r measured, stages []line) line {
-	l := line{Stage: r.road, Records: r.records, Ours: cost{Wall: r.wall, CPU: r.cpu}, Peaks: map[string]int64{"runner": r.runner, "connector": r.child}, Limit: "its slowest stage, which was not measured"}
+	l := line{Stage: r.road, Records: r.records, Ours: cost{Wall: r.wall, CPU: r.cpu}, Peaks: map[string]int64{"runner": r.runner, "connector": r.child}, Limit: "its slowest stage, which was not measured", Spent: spentOn(r.stages, r.wall)}
 	var slowest float64 // seconds a record
 	for _, s := range stages {
 		each := s.Ours.Wall.Seconds() / float64(s.Records)
@@ -92,6 +92,19 @@ func wholeLine(r measured, stages []line) line {
 		}
 	}
 	return l
+}
+
+// spentOn lists what a run says it spent its time on, the most first. Some of it is
+// done at once.
+func spentOn(stages map[string]float64, all time.Duration) []string {
+	names := slices.SortedFunc(maps.Keys(stages), func(a, b string) int { return cmp.Compare(stages[b], stages[a]) })
+	var rows []string
+	for _, name := range names {
+		if share := stages[name] / all.Seconds(); share >= 0.01 {
+			rows = append(rows, fmt.Sprintf("%6.3f s  %3.0f %%  %s", stages[name], 100*share, name))
+		}
+	}
+	return rows
 }
 
 // judge prints how the peaks grow from few records to many, and fails where that
