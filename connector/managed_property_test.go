@@ -14,6 +14,17 @@ import (
 	"github.com/sluiceio/sluice/connector"
 )
 
+// gauge counts what is under way at once, and remembers the most there was.
+type gauge struct{ now, most atomic.Int64 }
+
+func (g *gauge) enter() {
+	if n := g.now.Add(1); n > g.most.Load() {
+		g.most.Store(n)
+	}
+}
+
+func (g *gauge) leave() { g.now.Add(-1) }
+
 func TestMemoryHoldsAChunkMoreThanAreUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const batch, chunkSize, workers = 70, 100, 3
@@ -22,13 +33,11 @@ func TestMemoryHoldsAChunkMoreThanAreUnderWay(t *testing.T) {
 			batches = append(batches, batchOf(i*batch, batch, "Create"))
 		}
 		host := newOutboundHost(batches...)
-		var now, most atomic.Int64
+		var under gauge
 		managed := connector.ManagedOutbound{MaxRecords: chunkSize, Concurrency: workers, Write: func(_ context.Context, chunk *connector.Chunk) error {
-			if n := now.Add(1); n > most.Load() {
-				most.Store(n)
-			}
+			under.enter()
 			<-time.After(time.Hour)
-			now.Add(-1)
+			under.leave()
 			for row := range chunk.Len() {
 				chunk.Succeed(row, "")
 			}
@@ -38,8 +47,8 @@ func TestMemoryHoldsAChunkMoreThanAreUnderWay(t *testing.T) {
 			t.Fatal(err)
 		}
 		host.lawful(t)
-		if bound := (workers+1)*chunkSize + batch; host.most > bound || most.Load() != workers {
-			t.Errorf("%d records held at once, at most %d allowed; %d chunks at once", host.most, bound, most.Load())
+		if bound := (workers+1)*chunkSize + batch; host.most > bound || under.most.Load() != workers {
+			t.Errorf("%d records held at once, at most %d allowed; %d chunks at once", host.most, bound, under.most.Load())
 		}
 	})
 }
@@ -54,18 +63,13 @@ func TestFewChunksHoldTheirValues(t *testing.T) {
 			batches = append(batches, batchOf(i*chunkSize, chunkSize, "Create"))
 		}
 		host := newOutboundHost(batches...)
-		var holding, now, mostHolding, most atomic.Int64
-		enter := func(n, most *atomic.Int64) {
-			if v := n.Add(1); v > most.Load() {
-				most.Store(v)
-			}
-		}
+		var under, holding gauge
 		managed := connector.ManagedOutbound{MaxRecords: chunkSize, Concurrency: workers, Loaded: loaded, Write: func(_ context.Context, chunk *connector.Chunk) error {
-			enter(&now, &most)
-			defer now.Add(-1)
-			enter(&holding, &mostHolding)
+			under.enter()
+			defer under.leave()
+			holding.enter()
 			<-time.After(time.Minute) // the values are sent
-			holding.Add(-1)
+			holding.leave()
 			if chunk.Records.Seqs[0] != 0 { // the first keeps them, and gives them back with its end
 				chunk.ReleaseValues()
 			}
@@ -79,9 +83,9 @@ func TestFewChunksHoldTheirValues(t *testing.T) {
 			t.Fatal(err)
 		}
 		host.lawful(t)
-		if mostHolding.Load() > loaded || most.Load() != workers || len(host.held) != 0 {
+		if holding.most.Load() > loaded || under.most.Load() != workers || len(host.held) != 0 {
 			t.Errorf("%d chunks held their values at once, at most %d may; %d chunks of %d at once; %d records without outcome",
-				mostHolding.Load(), loaded, most.Load(), workers, len(host.held))
+				holding.most.Load(), loaded, under.most.Load(), workers, len(host.held))
 		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // A run with nothing to send is finished with its plan. Any other is finished in
-// transactions of bounded size, so that memory does not
-// grow with it: slices of records are moved, from the first to the last, then
+// transactions of bounded size, so that memory does not grow with it: slices of
+// records are moved, from the first to the last, then
 // the outcomes that were moved are removed, then the outbox is dropped. What
 // sluice.finishing says of the run changes with each, so that finishing again
 // after a crash goes on where it ended. Nothing is removed slice by slice from
