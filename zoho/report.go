@@ -26,14 +26,8 @@ type verdict struct {
 // keep is what a row of a report says, the i-th of a batch as it seems. Of a row
 // as it should be hardly anything is kept of its own: reports are as large as what
 // was sent, and those of several jobs are read at once.
-func keep(row crm.ReportRow, batch *fileBatch, i int, last *verdict) verdict {
-	v := verdict{status: row.Status, raw: row.RawStatus, id: strings.Clone(row.RecordID), errors: row.Errors}
-	switch {
-	case last != nil && v.raw == last.raw:
-		v.raw = last.raw
-	default:
-		v.raw = strings.Clone(v.raw)
-	}
+func keep(row crm.ReportRow, batch *fileBatch, i int) verdict {
+	v := verdict{status: row.Status, raw: strings.Clone(row.RawStatus), id: strings.Clone(row.RecordID), errors: row.Errors}
 	if i < len(batch.rows) && slices.Equal(row.Echo, batch.echo(i)) {
 		v.echo = batch.echo(i)
 	} else {
@@ -73,13 +67,11 @@ func (w *writer) readReport(ctx context.Context, job crm.BulkWriteJob, batch *fi
 	}
 	defer func() { _ = r.Close() }() // a temporary file that was only read
 	out := make([]verdict, 0, len(batch.rows))
-	var last *verdict
 	for row, err := range r.Rows() {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, keep(row, batch, len(out), last))
-		last = &out[len(out)-1]
+		out = append(out, keep(row, batch, len(out)))
 	}
 	return out, nil
 }
