@@ -3,8 +3,11 @@ package duckdb
 // DuckDB's allocator keeps freed pages for ten seconds. A run that spills frees
 // and takes pages all the time, so that its process would hold up to half as
 // much again as the memory limit, and the more the longer it runs. allocator.c
-// has pages returned at once.
+// has pages returned at once, and the holes in the C library's heap after each
+// transaction that leaves many.
 
+// #include <stddef.h>
+// void sluice_return_holes(size_t most);
 import "C"
 
 import (
@@ -26,6 +29,12 @@ const (
 	firstMemory = 96
 	maxMemory   = 8 * firstMemory
 )
+
+// mostHoles is how much of the C library's heap may be free, in bytes, before it is
+// given back to the system.
+const mostHoles = 8 << 20
+
+func returnHoles() { C.sluice_return_holes(mostHoles) }
 
 // moreMemory doubles the limit after a transaction ran out of memory under the
 // limit it began with. It returns false where there is no more to be had, or

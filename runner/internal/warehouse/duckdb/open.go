@@ -260,6 +260,7 @@ func (s *session) attempt(ctx context.Context, f func() error) error {
 	if err == nil {
 		_, err = s.ExecContext(ctx, "COMMIT")
 		if err == nil {
+			returnHoles()
 			return nil
 		}
 	}

@@ -87,6 +87,9 @@ type planner struct {
 	*session
 	plan   runner.OutboundPlan
 	report runner.PlanReport
+	// known is the number of records to be sent, by action, that the record state
+	// knows.
+	known map[connector.Action]int64
 }
 
 func (p *planner) run(ctx context.Context) error {
@@ -100,7 +103,7 @@ func (p *planner) run(ctx context.Context) error {
 	if err := p.execOne(ctx, render("diff.sql", data)); err != nil {
 		return p.diffError(ctx, data, err)
 	}
-	if err := p.checkIdentifiers(ctx); err != nil {
+	if err := p.checkIdentifiers(ctx, data); err != nil {
 		return err
 	}
 	if _, err := p.exec(ctx, render("gone.sql", data)); err != nil {
@@ -140,23 +143,26 @@ func (p *planner) limit(ctx context.Context) error {
 // count fills in the numbers of the report.
 func (p *planner) count(ctx context.Context) error {
 	rows, err := p.QueryContext(ctx, `
-		SELECT verdict, action, reason, count(*) FROM sluice_diff GROUP BY ALL UNION ALL
-		SELECT verdict, action, reason, count(*) FROM sluice_gone GROUP BY ALL`)
+		SELECT verdict, action, reason, count(*), count(*) FILTER (known) FROM sluice_diff GROUP BY ALL UNION ALL
+		SELECT verdict, action, reason, count(*), 0 FROM sluice_gone GROUP BY ALL`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	r := &p.report
+	p.known = map[connector.Action]int64{}
 	for rows.Next() {
 		var verdict string
 		var c runner.ActionCount
-		if err := rows.Scan(&verdict, &c.Action, &c.Reason, &c.Count); err != nil {
+		var known int64
+		if err := rows.Scan(&verdict, &c.Action, &c.Reason, &c.Count, &known); err != nil {
 			return err
 		}
 		switch verdict {
 		case "send":
 			r.Actions = append(r.Actions, c)
 			r.Records += c.Count
+			p.known[c.Action] += known
 		case "unchanged":
 			r.Unchanged += c.Count
 		case "skipped":
@@ -194,7 +200,7 @@ func (p *planner) sample(ctx context.Context, width int) error {
 		return nil
 	}
 	for _, action := range p.actions() {
-		rows, err := p.QueryContext(ctx, p.chosen(width, false)+" LIMIT ?", string(action), string(action), p.plan.Samples)
+		rows, err := p.QueryContext(ctx, p.chosen(width)+" LIMIT ?", string(action), string(action), p.plan.Samples)
 		if err != nil {
 			return err
 		}
@@ -222,18 +228,31 @@ func (p *planner) sample(ctx context.Context, width int) error {
 
 // chosen selects the records to be sent with one action (given twice as an
 // argument): those of the source in its order, then those gone from it.
-func (p *planner) chosen(width int, whole bool) string {
-	head, gone := "identifier", "identifier"
-	if whole {
-		head = "identifier, app_identifier, action, reason, false, hash"
-		gone = "identifier, app_identifier, action, reason, true, NULL::UHUGEINT"
+func (p *planner) chosen(width int) string {
+	return "SELECT identifier" + values(width, "c%d") + " FROM sluice_diff WHERE verdict = 'send' AND action = ? UNION ALL " +
+		"SELECT identifier" + values(width, "NULL::VARCHAR") + " FROM sluice_gone WHERE verdict = 'send' AND action = ?"
+}
+
+// outgoing selects the same with all that the outbox keeps of them. What the app
+// calls a record is looked up here, and only where there is something to find.
+func (p *planner) outgoing(width int, action connector.Action, data planData) string {
+	app, from := "NULL", "sluice_diff d"
+	if p.known[action] > 0 {
+		app, from = "s.app_identifier", from+" LEFT JOIN "+data.State+" s ON s.identifier = d.identifier"
 	}
+	return "SELECT d.identifier, " + app + " AS app_identifier, d.action, d.reason, false, d.hash" + values(width, "d.c%d") +
+		" FROM " + from + " WHERE d.verdict = 'send' AND d.action = ? UNION ALL " +
+		"SELECT identifier, app_identifier, action, reason, true, NULL::UHUGEINT" + values(width, "NULL::VARCHAR") +
+		" FROM sluice_gone WHERE verdict = 'send' AND action = ?"
+}
+
+// values lists a plan's columns, each after a comma.
+func values(width int, form string) string {
+	var list strings.Builder
 	for i := range width {
-		head += fmt.Sprintf(", c%d", i)
-		gone += ", NULL::VARCHAR"
+		list.WriteString(", " + strings.ReplaceAll(form, "%d", fmt.Sprint(i)))
 	}
-	return "SELECT " + head + " FROM sluice_diff WHERE verdict = 'send' AND action = ? UNION ALL " +
-		"SELECT " + gone + " FROM sluice_gone WHERE verdict = 'send' AND action = ?"
+	return list.String()
 }
 
 // fill writes the outbox and the marks used up, and registers the run. A run with
@@ -272,7 +291,7 @@ func (p *planner) outbox(ctx context.Context, data planData) error {
 	}
 	var seq int64
 	for _, action := range p.actions() {
-		n, err := p.exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d + row_number() OVER (), * FROM (%s)", data.Outbox, seq, p.chosen(len(data.Columns), true)), string(action), string(action))
+		n, err := p.exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d + row_number() OVER (), * FROM (%s)", data.Outbox, seq, p.outgoing(len(data.Columns), action, data)), string(action), string(action))
 		if err != nil {
 			return err
 		}

@@ -127,17 +127,23 @@ func mappingError(m runner.Mapping, reason string, cause error) error {
 }
 
 // checkIdentifiers refuses null, empty and duplicate identifiers.
-func (p *planner) checkIdentifiers(ctx context.Context) error {
+func (p *planner) checkIdentifiers(ctx context.Context, data planData) error {
 	var nulls, distinct int64
-	var examples any
-	err := p.QueryRowContext(ctx, `
-		SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = ''), count(DISTINCT hash(identifier)),
-			(SELECT list('row ' || (rowid + 1) ORDER BY rowid) FROM (SELECT rowid FROM sluice_diff WHERE identifier IS NULL OR identifier = '' LIMIT 5))
-		FROM sluice_diff`).Scan(&p.report.SourceRows, &nulls, &distinct, &examples)
+	err := p.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = ''), count(DISTINCT hash(identifier)) FROM sluice_diff`).
+		Scan(&p.report.SourceRows, &nulls, &distinct)
 	if err != nil {
 		return err
 	}
+	var examples any
 	if nulls > 0 {
+		// The numbers of the rows are the source's: the join kept no order.
+		err := p.QueryRowContext(ctx, fmt.Sprintf(`
+			SELECT list('row ' || n ORDER BY n) FROM (
+				SELECT n FROM (SELECT row_number() OVER () AS n, %s AS __sluice_id FROM %s) WHERE __sluice_id IS NULL OR %s = '' LIMIT 5)`,
+			data.Identifier, sourceView, data.IdentifierText)).Scan(&examples)
+		if err != nil {
+			return err
+		}
 		return &runner.PlanError{Kind: runner.PlanNullIdentifiers, Count: nulls, Examples: texts(examples),
 			Message: fmt.Sprintf("%d of %d rows of the source have no identifier (column %q is null or empty), for instance %s; fill it in or leave these rows out of the source",
 				nulls, p.report.SourceRows, p.plan.Identifier, strings.Join(texts(examples), ", "))}

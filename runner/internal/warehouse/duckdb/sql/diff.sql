@@ -16,13 +16,21 @@ WITH mapped AS (
     -- names make a changed mapping a changed record.
     SELECT *, md5_number(concat({{.Names}}{{range .Hashed}}, strlen(c{{.N}}), ':', c{{.N}}{{end}})) AS hash
     FROM texts
+), known AS (
+    -- Both sides of the join are written to disk in pieces where they do not fit in
+    -- memory, and the more a row of this side holds, the more pieces are open at
+    -- once. What few records have is kept apart, in a list of none or one.
+    SELECT identifier, hash, synced AND in_app = {{.KnownInApp}} AS synced,
+        CASE WHEN status IS DISTINCT FROM 'SUCCEEDED' OR mark IS NOT NULL
+            THEN [{'mark': mark, 'status': status, 'attempts': attempts, 'last_at': last_at, 'tried': tried}] END AS more
+    FROM {{.State}}
 ), joined AS (
-    SELECT h.*, s.app_identifier, s.mark, s.status, s.attempts, s.last_at,
-        s.identifier IS NOT NULL AND s.synced AND s.in_app = {{.KnownInApp}} AS synced,
-        s.hash IS NOT DISTINCT FROM h.hash AS same,
-        coalesce(s.status IN ('REJECTED', 'INVALID', 'RETRY', 'DELAYED') AND s.tried = h.hash, false) AS failed,
-        {{.Resync}} OR coalesce(s.mark = 'resync', false) AS resync
-    FROM hashed h LEFT JOIN {{.State}} s ON s.identifier = h.identifier
+    SELECT h.*, k.identifier IS NOT NULL AS known, coalesce(k.synced, false) AS synced,
+        k.hash IS NOT DISTINCT FROM h.hash AS same,
+        k.more[1].mark AS mark, k.more[1].status AS status, k.more[1].attempts AS attempts, k.more[1].last_at AS last_at,
+        coalesce(k.more[1].status IN ('REJECTED', 'INVALID', 'RETRY', 'DELAYED') AND k.more[1].tried = h.hash, false) AS failed,
+        {{.Resync}} OR coalesce(k.more[1].mark = 'resync', false) AS resync
+    FROM hashed h LEFT JOIN known k ON k.identifier = h.identifier
 ), judged AS (
     SELECT *,
         CASE WHEN NOT synced THEN {{.New}}
@@ -39,7 +47,7 @@ WITH mapped AS (
 ), decided AS (
     SELECT *, {{template "verdict" .}} AS verdict FROM judged
 )
-SELECT identifier, app_identifier, hash, action, reason, verdict
+SELECT identifier, known, hash, action, reason, verdict
     {{- range .Columns}}, CASE WHEN verdict = 'send' THEN c{{.N}} END AS c{{.N}}{{end}}
 FROM decided
 {{define "due"}}CASE status
