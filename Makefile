@@ -19,8 +19,9 @@ TIMEOUT ?= 1500s
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Without debugging data: a connector's checksum is computed before each start.
 build: ## build sluice, the Zoho connector and the Zoho simulator into bin/
-	$(GO) build -o $(BIN)/ ./runner/cmd/sluice ./zoho/cmd/sluice-connector-zoho ./zoho/cmd/zohosim
+	$(GO) build -ldflags='-s -w' -o $(BIN)/ ./runner/cmd/sluice ./zoho/cmd/sluice-connector-zoho ./zoho/cmd/zohosim
 
 demo: build ## the main job, visibly: 10,000 records to a simulated Zoho CRM and back
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh runner/demo/demo.sh demo

@@ -124,13 +124,18 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(user))
 	defer cancel()
+	// Runs of earlier versions say with their end alone that they are closing.
+	run.Closing = run.Closing || run.State == RunRunning && !run.FinishedAt.IsZero()
+	var ahead *launching
+	if !run.Closing { // otherwise nothing is left for the connector
+		ahead = e.launchAhead(ctx, connection.Connector)
+	}
 	warehouse, err := e.warehouse.acquire(ctx)
 	if err != nil {
+		ahead.abandon()
 		return run, fmt.Errorf("opening the warehouse: %w", err)
 	}
 	now := e.now()
-	// Runs of earlier versions say with their end alone that they are closing.
-	run.Closing = run.Closing || run.State == RunRunning && !run.FinishedAt.IsZero()
 	run.State, run.Error, run.Stderr, run.Deadline = RunRunning, keptError(run), "", time.Time{}
 	if options.Deadline > 0 {
 		run.Deadline = now.Add(options.Deadline)
@@ -141,10 +146,11 @@ func (e *Engine) carry(user context.Context, sync Sync, run Run, options RunOpti
 	w := &work{
 		engine: e, ctx: ctx, sync: sync, accounts: newAccounts(connection, sync), warehouse: warehouse, stop: newStopper(), fresh: fresh,
 		bookDue: make(chan struct{}, 1), cancels: make(chan time.Duration, 1), beside: options.Beside,
-		log:        e.log.With("sync", sync.Name, "run", run.ID),
-		connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
+		log:   e.log.With("sync", sync.Name, "run", run.ID),
+		ahead: ahead, connection: connection, run: run, usage: newUsageBook(run.Usage), shown: map[string]time.Time{},
 	}
 	if err := w.begin(fresh); err != nil {
+		ahead.abandon()
 		return run, errors.Join(err, warehouse.Close())
 	}
 	err = w.attended(user, func() error { return w.carry(options) })
@@ -185,7 +191,7 @@ func (w *work) attended(user context.Context, do func() error) error {
 
 // carry opens the connection and does what the sync's direction asks for.
 func (w *work) carry(options RunOptions) error {
-	if !w.run.Closing { // otherwise nothing is left for the connector
+	if !w.run.Closing {
 		if err := w.spawn(); err != nil {
 			return w.refuse(err)
 		}

@@ -37,6 +37,48 @@ func (e *Engine) launch(ctx context.Context, connectorID string) (RunningConnect
 	return running, nil
 }
 
+// launching is a connector being started while something else is prepared.
+type launching struct {
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when running and err are there
+	running RunningConnector
+	err     error
+}
+
+// launchAhead begins to start a connector, whose checksum alone may take as long as
+// opening the warehouse. The caller waits for it or abandons it.
+func (e *Engine) launchAhead(ctx context.Context, connectorID string) *launching {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &launching{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		l.running, l.err = e.launch(ctx, connectorID)
+	}()
+	return l
+}
+
+// wait returns the connector once it has started. When the context ends first,
+// starting it is cancelled.
+func (l *launching) wait(ctx context.Context) (RunningConnector, error) {
+	defer l.cancel()
+	unhook := context.AfterFunc(ctx, l.cancel)
+	defer unhook()
+	<-l.done
+	return l.running, l.err
+}
+
+// abandon ends the connector; it may be nil.
+func (l *launching) abandon() {
+	if l == nil {
+		return
+	}
+	l.cancel()
+	<-l.done
+	if l.err == nil {
+		_ = l.running.Close() // nobody has asked it anything
+	}
+}
+
 // open launches the connection's connector and opens a session, with the limits
 // in force.
 func (e *Engine) open(ctx context.Context, connection Connection) (*handle, error) {
@@ -49,6 +91,12 @@ func (e *Engine) openWithin(ctx context.Context, connection Connection, limits c
 	if err != nil {
 		return nil, err
 	}
+	return connect(ctx, running, connection, limits)
+}
+
+// connect opens a session of a connector that was launched, and ends it where that
+// fails.
+func connect(ctx context.Context, running RunningConnector, connection Connection, limits connector.Limits) (*handle, error) {
 	session, err := running.Open(ctx, sessionConnection(connection, limits))
 	if err != nil {
 		err = fmt.Errorf("connection %s: %w", connection.Name, withLastWords(err, running))

@@ -39,6 +39,7 @@ type work struct {
 	usage     *usageBook
 	bookDue   chan struct{}      // has room for one: usage is to be booked at once
 	cancels   chan time.Duration // has room for one: somebody cancelled, and grants this long
+	ahead     *launching         // nil when there is none, or no longer
 	handle    *handle
 	manifest  connector.Manifest
 
@@ -84,7 +85,11 @@ func (w *work) launch(ctx context.Context) error {
 	connection := w.connection
 	w.mu.Unlock()
 	limits := share(limitsFor(connection, w.sync), max(w.beside, w.engine.underWay(connection.Name)))
-	h, err := w.engine.openWithin(ctx, connection, limits)
+	running, err := w.started(ctx, connection.Connector)
+	if err != nil {
+		return err
+	}
+	h, err := connect(ctx, running, connection, limits)
 	if err != nil {
 		return err
 	}
@@ -96,6 +101,16 @@ func (w *work) launch(ctx context.Context) error {
 	}
 	w.handle, w.manifest = h, manifest
 	return nil
+}
+
+// started returns the connector that was launched ahead, the first time, and a new one
+// after that.
+func (w *work) started(ctx context.Context, connectorID string) (RunningConnector, error) {
+	if ahead := w.ahead; ahead != nil {
+		w.ahead = nil
+		return ahead.wait(ctx)
+	}
+	return w.engine.launch(ctx, connectorID)
 }
 
 // dismiss ends the connector, keeping its last words with the run.
