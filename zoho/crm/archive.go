@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -31,7 +32,7 @@ type archive struct {
 	zip   *zip.Reader
 	op    Op
 	path  string
-	bound int64 // bytes that all entries together may inflate to
+	bound atomic.Int64 // bytes that all entries together may inflate to
 }
 
 // resultURL makes a download_url absolute. Zoho gives some absolute, some as a path.
@@ -99,7 +100,7 @@ func (a *archive) fill(body io.Reader, maxZip, maxInflated int64) error {
 		return a.fail(CodeDownloadLimit, fmt.Errorf("the file has more than %d bytes", maxZip))
 	}
 	a.size = n
-	a.bound = min(maxInflated, max(freeBytes, n*maxRatio))
+	a.bound.Store(min(maxInflated, max(freeBytes, n*maxRatio)))
 	if a.zip, err = zip.NewReader(a.file, n); err != nil {
 		return a.notZip(err)
 	}

@@ -117,9 +117,9 @@ func BenchmarkRows(b *testing.B) {
 		b.ReportAllocs()
 		a := archiveOf(b, buf.Bytes())
 		defer func() { _ = a.Close() }()
-		bound := a.bound
+		bound := a.bound.Load()
 		for b.Loop() {
-			a.bound = bound
+			a.bound.Store(bound)
 			r, err := newRows(a, int64(len(rows)))
 			if err != nil {
 				b.Fatal(err)

@@ -129,8 +129,8 @@ func (c *Client) OpenBulkWriteReport(ctx context.Context, job BulkWriteJob) (*Wr
 // practice and not documented, so compare the count and an echoed key. Rows may be called again, which starts over.
 func (r *WriteReport) Rows() iter.Seq2[ReportRow, error] {
 	return func(yield func(ReportRow, error) bool) {
-		bound := r.archive.bound
-		defer func() { r.archive.bound = bound }()
+		bound := r.archive.bound.Load()
+		defer r.archive.bound.Store(bound)
 		for _, f := range r.archive.tables() {
 			t, err := r.archive.table(f)
 			if err != nil {

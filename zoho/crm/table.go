@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 )
 
 // maxCSVRecord bounds one record of a CSV. A stray quote would otherwise gather the rest of the file in memory.
@@ -17,6 +18,7 @@ var errInflated = errors.New("the zip inflates beyond its bound")
 type table struct {
 	archive *archive
 	entry   io.ReadCloser
+	ahead   *ahead
 	csv     *csvReader
 	header  []string // nil when the CSV is empty
 	rows    int64
@@ -25,12 +27,12 @@ type table struct {
 // guard bounds the bytes that all entries inflate to.
 type guard struct {
 	r    io.Reader
-	left *int64
+	left *atomic.Int64
 }
 
 func (g *guard) Read(p []byte) (int, error) {
 	n, err := g.r.Read(p)
-	if *g.left -= int64(n); *g.left < 0 {
+	if g.left.Add(-int64(n)) < 0 {
 		return 0, errInflated
 	}
 	return n, err
@@ -42,7 +44,8 @@ func (a *archive) table(f *zip.File) (*table, error) {
 	if err != nil {
 		return nil, a.fail(CodeBadArchive, err)
 	}
-	t := &table{archive: a, entry: entry, csv: newCSVReader(&guard{r: entry, left: &a.bound})}
+	inflated := newAhead(&guard{r: entry, left: &a.bound})
+	t := &table{archive: a, entry: entry, ahead: inflated, csv: newCSVReader(inflated)}
 	var first []string
 	if err = t.csv.skipMark(); err == nil {
 		first, err = t.csv.read()
@@ -51,7 +54,7 @@ func (a *archive) table(f *zip.File) (*table, error) {
 		return t, nil
 	}
 	if err != nil {
-		_ = entry.Close()
+		_ = t.Close() // what is wrong with the file is what counts
 		return nil, t.fail(err)
 	}
 	t.header = slices.Clone(first) // the strings stay as they are; only the slice is used again
@@ -83,4 +86,7 @@ func (t *table) fail(err error) error {
 	return t.archive.fail(code, fmt.Errorf("after row %d: %w", t.rows, err))
 }
 
-func (t *table) Close() error { return t.entry.Close() }
+func (t *table) Close() error {
+	t.ahead.Close()
+	return t.entry.Close()
+}
