@@ -84,8 +84,10 @@ func (b *bench) nextSecond() {
 func (b *bench) prepare(sim *simulator) error {
 	create := []string{"syncs", "create", "out", "--connection", "crm", "--source-table", "companies", "--identifier", "id",
 		"--strategy", "Upsert", "--set", "module=Accounts", "--set", "unique_field=External_Key"}
+	var names []string
 	for _, f := range fields {
 		create = append(create, "--map", f.field+"="+f.column)
+		names = append(names, f.field)
 	}
 	steps := [][]string{
 		{"connectors", "add", filepath.Join(b.bin, connectorName)},
@@ -95,7 +97,8 @@ func (b *bench) prepare(sim *simulator) error {
 		{"connections", "limits", "crm", "--set", "credits=" + credits},
 		{"query", sourceSQL("companies", b.n)},
 		create,
-		{"syncs", "create", "in", "--connection", "crm", "--stream", "Accounts:full_refresh:merge", "--table", "Accounts=crm.accounts"},
+		{"syncs", "create", "in", "--connection", "crm", "--stream", "Accounts:full_refresh:merge", "--table", "Accounts=crm.accounts",
+			"--fields", "Accounts=" + strings.Join(names, ",")}, // the stages beside it have these, too
 	}
 	for _, step := range steps {
 		if out, err := b.sluice(step...).CombinedOutput(); err != nil {

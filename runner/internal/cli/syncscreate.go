@@ -25,7 +25,7 @@ type createSync struct {
 	answers, maps, expressions     []string
 	template                       string
 	autoMap, replace               bool
-	streams, tables                []string
+	streams, tables, fields        []string
 	attempts                       int
 	backoff, deadline              time.Duration
 }
@@ -49,7 +49,8 @@ template in Liquid, in which the columns of the source stand for their values:
 
 Inbound, from the app to the warehouse:
 
-  sluice syncs create crm --connection crm --stream Accounts --stream Deals:full_refresh:append
+  sluice syncs create crm --connection crm --stream Accounts --fields Accounts=Account_Name,Website \
+    --stream Deals:full_refresh:append
 
 What can be answered and mapped is shown by: sluice syncs form`,
 		Args: takes(1, 1),
@@ -72,6 +73,7 @@ What can be answered and mapped is shown by: sluice syncs form`,
 	f.BoolVar(&c.autoMap, "auto-map", false, "map columns to app fields of the same name, ignoring case and punctuation")
 	f.StringArrayVar(&c.streams, "stream", nil, "read a stream, NAME[:full_refresh|incremental][:merge|append]; may be repeated")
 	f.StringArrayVar(&c.tables, "table", nil, "fill this table from a stream, STREAM=TABLE; may be repeated")
+	f.StringArrayVar(&c.fields, "fields", nil, "read only these fields of a stream and its key, STREAM=FIELD,FIELD; may be repeated (default all)")
 	f.IntVar(&c.attempts, "max-attempts", 0, "runs that may try a record before it is held back (default 10)")
 	f.DurationVar(&c.backoff, "backoff", 0, "pause after a record's first failed attempt, doubled after each further one")
 	f.DurationVar(&c.deadline, "deadline", 0, "stop runs after this long; the next run goes on (default never)")
@@ -226,6 +228,10 @@ func (c *createSync) inbound(answers connector.Answers) (*runner.InboundSpec, er
 	if err != nil {
 		return nil, err
 	}
+	fields, err := pairs("fields", c.fields)
+	if err != nil {
+		return nil, err
+	}
 	spec := &runner.InboundSpec{Answers: answers}
 	for _, text := range c.streams {
 		stream, err := config.ParseStream(text)
@@ -234,10 +240,22 @@ func (c *createSync) inbound(answers connector.Answers) (*runner.InboundSpec, er
 		}
 		stream.Table = tables.Get(stream.Name)
 		delete(tables, stream.Name)
+		for _, list := range fields[stream.Name] {
+			for field := range strings.SplitSeq(list, ",") {
+				if field = strings.TrimSpace(field); field == "" {
+					return nil, usagef("--fields %s=%s has an empty name; write STREAM=FIELD,FIELD", stream.Name, list)
+				}
+				stream.Fields = append(stream.Fields, field)
+			}
+		}
+		delete(fields, stream.Name)
 		spec.Streams = append(spec.Streams, stream)
 	}
 	if len(tables) > 0 {
 		return nil, usagef("--table names streams that are not read: %s", strings.Join(slices.Sorted(maps.Keys(tables)), ", "))
+	}
+	if len(fields) > 0 {
+		return nil, usagef("--fields names streams that are not read: %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 	}
 	return spec, nil
 }
