@@ -8,28 +8,28 @@ import (
 	"github.com/sluiceio/sluice/runner"
 )
 
-// diffError keeps an error of the one statement that reads the source until
-// its transaction is over.
-func (p *planner) diffError(ctx context.Context, d planData, err error) error {
+// sourceFailure keeps an error of the statement that reads the source until its
+// transaction is over.
+func (p *planner) sourceFailure(ctx context.Context, d planData, err error) error {
 	if ctx.Err() != nil || resourceError("", err) != nil {
 		return err
 	}
-	return &diffFailure{data: d, cause: err}
+	return &readFailure{data: d, cause: err}
 }
 
-// diffFailure is an error of the statement that reads the source, still to be
-// blamed on the source or on a mapping.
-type diffFailure struct {
+// readFailure is an error of reading the source, still to be blamed on it or on a
+// mapping.
+type readFailure struct {
 	data  planData
 	cause error
 }
 
-func (f *diffFailure) Error() string { return firstLine(f.cause.Error()) }
-func (f *diffFailure) Unwrap() error { return f.cause }
+func (f *readFailure) Error() string { return firstLine(f.cause.Error()) }
+func (f *readFailure) Unwrap() error { return f.cause }
 
 // blame finds what made reading the source fail: the source itself, or the
 // first mapping that fails on some row.
-func (p *planner) blame(ctx context.Context, f *diffFailure) error {
+func (p *planner) blame(ctx context.Context, f *readFailure) error {
 	if strings.Contains(f.cause.Error(), "CSV Error") || strings.Contains(f.cause.Error(), "IO Error") {
 		return sourceError(p.plan.Source, f.cause)
 	}

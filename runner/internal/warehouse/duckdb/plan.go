@@ -44,7 +44,7 @@ func (w *Warehouse) Plan(ctx context.Context, plan runner.OutboundPlan) (runner.
 	if errors.Is(err, errPreview) {
 		err = nil
 	}
-	if f, ok := errors.AsType[*diffFailure](err); ok {
+	if f, ok := errors.AsType[*readFailure](err); ok {
 		err = p.blame(ctx, f)
 	}
 	if _, ok := errors.AsType[*runner.PlanError](err); ok && ctx.Err() == nil {
@@ -82,14 +82,30 @@ func (s *session) keptReport(ctx context.Context, syncID, runID string) (runner.
 	return report, false, err
 }
 
-// planner makes one plan.
+// planner makes one plan. The source is read once for its identifiers and the hashes
+// of what is mapped, which are joined with the record state; what is in the app
+// already goes no further. The values of records to be sent are read after that, into
+// the outbox: carried through the join, they would be written to disk and read again,
+// where there are many, for all records of the source.
 type planner struct {
 	*session
 	plan   runner.OutboundPlan
 	report runner.PlanReport
-	// known is the number of records to be sent, by action, that the record state
-	// knows.
-	known map[connector.Action]int64
+	parts  map[part]size
+}
+
+// part is a part of the records to be sent: those of the source, or those gone from
+// it, that are sent with one action.
+type part struct {
+	action  connector.Action
+	removed bool
+}
+
+// size says of a part how many records it has, and how many of them the record state
+// knows. The reason is set where it is the same for all rows of the source.
+type size struct {
+	records, known int64
+	reason         runner.Reason
 }
 
 func (p *planner) run(ctx context.Context) error {
@@ -100,13 +116,16 @@ func (p *planner) run(ctx context.Context) error {
 	if _, err := p.exec(ctx, render("state.sql", data)); err != nil {
 		return err
 	}
-	if err := p.execOne(ctx, render("diff.sql", data)); err != nil {
-		return p.diffError(ctx, data, err)
+	if err := p.execOne(ctx, render("seen.sql", data)); err != nil {
+		return p.sourceFailure(ctx, data, err)
 	}
-	if err := p.checkIdentifiers(ctx, data); err != nil {
+	if err := p.checkNulls(ctx); err != nil {
 		return err
 	}
-	if _, err := p.exec(ctx, render("gone.sql", data)); err != nil {
+	if _, err := p.exec(ctx, render("diff.sql", data)); err != nil {
+		return err
+	}
+	if err := p.checkDuplicates(ctx, data); err != nil {
 		return err
 	}
 	if err := p.limit(ctx); err != nil {
@@ -115,7 +134,7 @@ func (p *planner) run(ctx context.Context) error {
 	if err := p.count(ctx); err != nil {
 		return err
 	}
-	if err := p.sample(ctx, len(data.Columns)); err != nil {
+	if err := p.sample(ctx, data); err != nil {
 		return err
 	}
 	if p.plan.RunID == "" {
@@ -130,41 +149,42 @@ func (p *planner) limit(ctx context.Context) error {
 		return nil
 	}
 	_, err := p.exec(ctx, fmt.Sprintf(`
-		CREATE TEMP TABLE sluice_picked AS
-		SELECT identifier FROM (
-			SELECT identifier FROM sluice_diff WHERE verdict = 'send' UNION ALL
-			SELECT identifier FROM sluice_gone WHERE verdict = 'send')
-		ORDER BY identifier LIMIT %d;
-		UPDATE sluice_diff SET verdict = 'beyond' WHERE verdict = 'send' AND identifier NOT IN (SELECT identifier FROM sluice_picked);
-		UPDATE sluice_gone SET verdict = 'beyond' WHERE verdict = 'send' AND identifier NOT IN (SELECT identifier FROM sluice_picked)`, p.plan.Limit))
+		CREATE TEMP TABLE sluice_picked AS SELECT identifier FROM sluice_diff WHERE verdict = 'send' ORDER BY identifier LIMIT %d;
+		UPDATE sluice_diff SET verdict = 'beyond' WHERE verdict = 'send' AND identifier NOT IN (SELECT identifier FROM sluice_picked)`, p.plan.Limit))
 	return err
 }
 
 // count fills in the numbers of the report.
 func (p *planner) count(ctx context.Context) error {
-	rows, err := p.QueryContext(ctx, `
-		SELECT verdict, action, reason, count(*), count(*) FILTER (known) FROM sluice_diff GROUP BY ALL UNION ALL
-		SELECT verdict, action, reason, count(*), 0 FROM sluice_gone GROUP BY ALL`)
+	rows, err := p.QueryContext(ctx, `SELECT verdict, action, reason, removed, count(*), count(*) FILTER (known) FROM sluice_diff GROUP BY ALL`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	r := &p.report
-	p.known = map[connector.Action]int64{}
+	r.Unchanged = r.SourceRows // but for those of which something is kept
+	p.parts = map[part]size{}
 	for rows.Next() {
 		var verdict string
+		var removed bool
 		var c runner.ActionCount
 		var known int64
-		if err := rows.Scan(&verdict, &c.Action, &c.Reason, &c.Count, &known); err != nil {
+		if err := rows.Scan(&verdict, &c.Action, &c.Reason, &removed, &c.Count, &known); err != nil {
 			return err
+		}
+		if !removed {
+			r.Unchanged -= c.Count
 		}
 		switch verdict {
 		case "send":
 			r.Actions = append(r.Actions, c)
 			r.Records += c.Count
-			p.known[c.Action] += known
-		case "unchanged":
-			r.Unchanged += c.Count
+			at := part{c.Action, removed}
+			n := size{records: p.parts[at].records + c.Count, known: p.parts[at].known + known}
+			if !removed && c.Count == r.SourceRows {
+				n.reason = c.Reason
+			}
+			p.parts[at] = n
 		case "skipped":
 			r.Skipped += c.Count
 		case "held":
@@ -194,56 +214,102 @@ func (p *planner) actions() []connector.Action {
 	return list
 }
 
-// sample collects some records of each action.
-func (p *planner) sample(ctx context.Context, width int) error {
-	if p.plan.Samples <= 0 {
-		return nil
-	}
+// order lists the parts that have records as they are sent.
+func (p *planner) order() []part {
+	var list []part
 	for _, action := range p.actions() {
-		rows, err := p.QueryContext(ctx, p.chosen(width)+" LIMIT ?", string(action), string(action), p.plan.Samples)
+		for _, at := range []part{{action, false}, {action, true}} {
+			if p.parts[at].records > 0 {
+				list = append(list, at)
+			}
+		}
+	}
+	return list
+}
+
+// sample collects some records of each action: those of the source in its order,
+// then those gone from it.
+func (p *planner) sample(ctx context.Context, data planData) error {
+	left := map[connector.Action]int{}
+	for _, at := range p.order() {
+		if _, begun := left[at.action]; !begun {
+			left[at.action] = p.plan.Samples
+		}
+		if left[at.action] <= 0 {
+			continue
+		}
+		n, err := p.samples(ctx, at, data, left[at.action])
 		if err != nil {
 			return err
 		}
-		for rows.Next() {
-			cells := make([]sql.NullString, width)
-			sample := runner.Sample{Action: action, Values: make([]string, width), Null: make([]bool, width)}
-			into := []any{&sample.Identifier}
-			for i := range cells {
-				into = append(into, &cells[i])
-			}
-			if err := rows.Scan(into...); err != nil {
-				return errors.Join(err, rows.Close())
-			}
-			for i, c := range cells {
-				sample.Values[i], sample.Null[i] = c.String, !c.Valid
-			}
-			p.report.Samples = append(p.report.Samples, sample)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return err
-		}
+		left[at.action] -= n
 	}
 	return nil
 }
 
-// chosen selects the records to be sent with one action (given twice as an
-// argument): those of the source in its order, then those gone from it.
-func (p *planner) chosen(width int) string {
-	return "SELECT identifier" + values(width, "c%d") + " FROM sluice_diff WHERE verdict = 'send' AND action = ? UNION ALL " +
-		"SELECT identifier" + values(width, "NULL::VARCHAR") + " FROM sluice_gone WHERE verdict = 'send' AND action = ?"
+// samples reads samples of one part and returns their number.
+func (p *planner) samples(ctx context.Context, at part, data planData, most int) (n int, err error) {
+	width := len(data.Columns)
+	query := fmt.Sprintf("SELECT identifier FROM sluice_diff WHERE %s LIMIT %d", at.chosen(), most)
+	if at.removed {
+		query = "SELECT identifier" + values(width, "NULL::VARCHAR") + " FROM (" + query + ")"
+	} else {
+		query = "SELECT identifier" + values(width, "c%d") + " FROM (" + render("texts", data) + ") JOIN (" + query + ") USING (identifier)"
+	}
+	rows, err := p.QueryContext(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		cells := make([]sql.NullString, width)
+		sample := runner.Sample{Action: at.action, Values: make([]string, width), Null: make([]bool, width)}
+		into := []any{&sample.Identifier}
+		for i := range cells {
+			into = append(into, &cells[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return n, err
+		}
+		for i, c := range cells {
+			sample.Values[i], sample.Null[i] = c.String, !c.Valid
+		}
+		p.report.Samples = append(p.report.Samples, sample)
+		n++
+	}
+	return n, rows.Err()
 }
 
-// outgoing selects the same with all that the outbox keeps of them. What the app
-// calls a record is looked up here, and only where there is something to find.
-func (p *planner) outgoing(width int, action connector.Action, data planData) string {
-	app, from := "NULL", "sluice_diff d"
-	if p.known[action] > 0 {
-		app, from = "s.app_identifier", from+" LEFT JOIN "+data.State+" s ON s.identifier = d.identifier"
+// chosen is the condition for the records of a part.
+func (at part) chosen() string {
+	return fmt.Sprintf("verdict = 'send' AND action = %s AND removed = %t", literal(string(at.action)), at.removed)
+}
+
+// lookUp puts the records to be sent, with what the app calls them, into a table of
+// their own. Joined with the source in the same statement they would need its memory
+// twice.
+func (p *planner) lookUp(ctx context.Context, data planData) error {
+	_, err := p.exec(ctx, `CREATE TEMP TABLE sluice_sent AS
+		SELECT d.*, s.app_identifier FROM (FROM sluice_diff WHERE verdict = 'send') d LEFT JOIN `+data.State+` s ON s.identifier = d.identifier`)
+	return err
+}
+
+// outgoing selects the records of a part with all that the outbox keeps of them.
+func (p *planner) outgoing(at part, data planData) string {
+	width, source := len(data.Columns), "("+render("texts", data)+")"
+	switch n := p.parts[at]; {
+	case at.removed:
+		return "SELECT identifier, app_identifier, action, reason, true, NULL" + values(width, "NULL") + " FROM sluice_sent WHERE " + at.chosen() + " ORDER BY identifier"
+	case n.reason == "":
+		return "SELECT identifier, app_identifier, action, reason, false, hash" + values(width, "c%d") +
+			" FROM " + source + " JOIN (FROM sluice_sent WHERE " + at.chosen() + ") USING (identifier)"
+	default: // all rows of the source, so that there is nothing to pick
+		app := "NULL"
+		if n.known > 0 {
+			app, source = "s.app_identifier", source+" t LEFT JOIN "+data.State+" s USING (identifier)"
+		}
+		return fmt.Sprintf("SELECT identifier, %s, %s, %s, false, %s%s FROM %s", app, literal(string(at.action)), literal(string(n.reason)), render("hash", data), values(width, "c%d"), source)
 	}
-	return "SELECT d.identifier, " + app + " AS app_identifier, d.action, d.reason, false, d.hash" + values(width, "d.c%d") +
-		" FROM " + from + " WHERE d.verdict = 'send' AND d.action = ? UNION ALL " +
-		"SELECT identifier, app_identifier, action, reason, true, NULL::UHUGEINT" + values(width, "NULL::VARCHAR") +
-		" FROM sluice_gone WHERE verdict = 'send' AND action = ?"
 }
 
 // values lists a plan's columns, each after a comma.
@@ -289,9 +355,15 @@ func (p *planner) outbox(ctx context.Context, data planData) error {
 	if _, err := p.exec(ctx, ddl.String()); err != nil {
 		return err
 	}
+	order := p.order()
+	if slices.ContainsFunc(order, func(at part) bool { return p.parts[at].reason == "" }) {
+		if err := p.lookUp(ctx, data); err != nil {
+			return err
+		}
+	}
 	var seq int64
-	for _, action := range p.actions() {
-		n, err := p.exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d + row_number() OVER (), * FROM (%s)", data.Outbox, seq, p.outgoing(len(data.Columns), action, data)), string(action), string(action))
+	for _, at := range order {
+		n, err := p.exec(ctx, fmt.Sprintf("INSERT INTO %s SELECT %d + row_number() OVER (), * FROM (%s)", data.Outbox, seq, p.outgoing(at, data)))
 		if err != nil {
 			return err
 		}
@@ -305,14 +377,8 @@ func (p *planner) outbox(ctx context.Context, data planData) error {
 
 // forget drops the state of records that were deleted by a strategy which deletes
 // what it sees, once the source no longer has them: they are new when they come
-// back. Whether there are any is asked first, because looking for them in the
-// source costs as much as a third of a plan.
+// back.
 func (p *planner) forget(ctx context.Context, data planData) error {
-	const deleted = "synced AND NOT in_app AND mark IS NULL"
-	var any bool
-	if err := p.QueryRowContext(ctx, "SELECT count(*) > 0 FROM "+data.State+" WHERE "+deleted).Scan(&any); err != nil || !any {
-		return err
-	}
-	_, err := p.exec(ctx, "DELETE FROM "+data.State+" AS s WHERE "+deleted+" AND NOT EXISTS (SELECT 1 FROM sluice_diff d WHERE d.identifier = s.identifier)")
+	_, err := p.exec(ctx, "DELETE FROM "+data.State+" WHERE synced AND NOT in_app AND mark IS NULL AND identifier IN (SELECT identifier FROM sluice_diff WHERE removed)")
 	return err
 }

@@ -71,7 +71,21 @@ func (p *planner) prepare(ctx context.Context) (planData, error) {
 		fmt.Fprintf(&fields, "%x;", sha256.Sum256([]byte(p.plan.Template)))
 	}
 	d.Names = literal(fields.String())
-	return d, nil
+	return d, p.hold(ctx, p.plan.Source, source, p.used(d))
+}
+
+// used lists the columns of the source that the plan reads, as SQL.
+func (p *planner) used(d planData) string {
+	columns := []string{d.Identifier}
+	for i, m := range p.plan.Mappings {
+		if m.Column == "" {
+			return "*" // what an expression reads, DuckDB knows
+		}
+		if c := d.Columns[i].Expression; !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	return strings.Join(columns, ", ")
 }
 
 // settings writes the parts of the plan that do not depend on the source.
@@ -126,34 +140,41 @@ func mappingError(m runner.Mapping, reason string, cause error) error {
 	return &runner.PlanError{Kind: runner.PlanMapping, Message: fmt.Sprintf("the mapping of field %q cannot be used: %s", m.Field, reason), Cause: cause}
 }
 
-// checkIdentifiers refuses null, empty and duplicate identifiers.
-func (p *planner) checkIdentifiers(ctx context.Context, data planData) error {
-	var nulls, distinct int64
-	err := p.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = ''), count(DISTINCT hash(identifier)) FROM sluice_diff`).
-		Scan(&p.report.SourceRows, &nulls, &distinct)
-	if err != nil {
+// checkNulls counts the rows of the source and refuses null and empty identifiers.
+func (p *planner) checkNulls(ctx context.Context) error {
+	var nulls int64
+	err := p.QueryRowContext(ctx, `SELECT count(*), count(*) FILTER (identifier IS NULL OR identifier = '') FROM sluice_seen`).Scan(&p.report.SourceRows, &nulls)
+	if err != nil || nulls == 0 {
 		return err
 	}
 	var examples any
-	if nulls > 0 {
-		// The numbers of the rows are the source's: the join kept no order.
-		err := p.QueryRowContext(ctx, fmt.Sprintf(`
-			SELECT list('row ' || n ORDER BY n) FROM (
-				SELECT n FROM (SELECT row_number() OVER () AS n, %s AS __sluice_id FROM %s) WHERE __sluice_id IS NULL OR %s = '' LIMIT 5)`,
-			data.Identifier, sourceView, data.IdentifierText)).Scan(&examples)
-		if err != nil {
-			return err
-		}
-		return &runner.PlanError{Kind: runner.PlanNullIdentifiers, Count: nulls, Examples: texts(examples),
-			Message: fmt.Sprintf("%d of %d rows of the source have no identifier (column %q is null or empty), for instance %s; fill it in or leave these rows out of the source",
-				nulls, p.report.SourceRows, p.plan.Identifier, strings.Join(texts(examples), ", "))}
+	err = p.QueryRowContext(ctx, `
+		SELECT list('row ' || n ORDER BY n) FROM (
+			SELECT n FROM (SELECT row_number() OVER () AS n, identifier FROM sluice_seen) WHERE identifier IS NULL OR identifier = '' LIMIT 5)`).Scan(&examples)
+	if err != nil {
+		return err
 	}
-	if distinct == p.report.SourceRows {
-		return nil // as many hashes as rows: counting numbers is cheaper than comparing texts
+	return &runner.PlanError{Kind: runner.PlanNullIdentifiers, Count: nulls, Examples: texts(examples),
+		Message: fmt.Sprintf("%d of %d rows of the source have no identifier (column %q is null or empty), for instance %s; fill it in or leave these rows out of the source",
+			nulls, p.report.SourceRows, p.plan.Identifier, strings.Join(texts(examples), ", "))}
+}
+
+// checkDuplicates refuses duplicate identifiers. The record state has each but once,
+// so that among records it knows there are duplicates where more rows of the source
+// than of the state were joined; only new ones have to be compared, first by numbers,
+// which is cheaper than by texts.
+func (p *planner) checkDuplicates(ctx context.Context, data planData) error {
+	var state, removed, fresh, distinct int64
+	err := p.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM `+data.State+`), count(*) FILTER (removed), count(*) FILTER (NOT known), count(DISTINCT hash(identifier)) FILTER (NOT known)
+		FROM sluice_diff`).Scan(&state, &removed, &fresh, &distinct)
+	if err != nil || distinct == fresh && state-removed == p.report.SourceRows-fresh {
+		return err
 	}
 	var rows int64
+	var examples any
 	err = p.QueryRowContext(ctx, `
-		WITH twice AS (SELECT identifier, count(*) AS n FROM sluice_diff GROUP BY identifier HAVING count(*) > 1)
+		WITH twice AS (SELECT identifier, count(*) AS n FROM sluice_seen GROUP BY identifier HAVING count(*) > 1)
 		SELECT coalesce(sum(n), 0)::BIGINT, (SELECT list(identifier ORDER BY identifier) FROM (FROM twice ORDER BY identifier LIMIT 5)) FROM twice`).Scan(&rows, &examples)
 	if err != nil || rows == 0 {
 		return err

@@ -43,6 +43,36 @@ func (s *session) openSource(ctx context.Context, source runner.Source) ([]colum
 	return columns, nil
 }
 
+// hold puts the rows of a source that is no table of the database's into a temporary
+// table. The values of records to be sent are read after a plan knows which, and both
+// readings must see the same: a query runs once, and a file may be written meanwhile.
+func (s *session) hold(ctx context.Context, source runner.Source, columns []column, used string) error {
+	if source.Table != "" && s.isTable(ctx, source.Table, columns) {
+		return nil
+	}
+	err := s.execOne(ctx, "CREATE OR REPLACE TEMP TABLE sluice_held AS SELECT "+used+" FROM "+sourceView)
+	if err == nil {
+		return s.execOne(ctx, "CREATE OR REPLACE TEMP VIEW "+sourceView+" AS SELECT * FROM sluice_held")
+	}
+	if ctx.Err() != nil || resourceError("", err) != nil {
+		return err
+	}
+	return sourceError(source, err)
+}
+
+// isTable tells a table from a view: its rows have numbers.
+func (s *session) isTable(ctx context.Context, name string, columns []column) bool {
+	if _, ok := find(columns, "rowid"); ok {
+		return false // the numbers are hidden by a column of that name
+	}
+	table, err := qualified(name)
+	if err != nil {
+		return false
+	}
+	_, err = s.describe(ctx, "SELECT rowid FROM "+table)
+	return err == nil
+}
+
 // sourceQuery writes the source as a query.
 func sourceQuery(source runner.Source) (string, error) {
 	set := 0

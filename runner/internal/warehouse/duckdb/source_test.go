@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,6 +100,46 @@ func TestSourceFileErrors(t *testing.T) {
 				t.Errorf("%s: message %q does not say %q", name, p.Message, say)
 			}
 		}
+	}
+}
+
+// The values of records to be sent are read after the plan knows which they are:
+// of a source that would say something else by then, they are kept.
+func TestSourceIsReadOnce(t *testing.T) {
+	w := openTest(t, "")
+	for _, sql := range []string{
+		`CREATE SEQUENCE reads`,
+		`CREATE TABLE few AS SELECT i AS id, i AS rowid FROM range(3) t(i)`,
+		`CREATE VIEW counted AS SELECT i AS id, nextval('reads') AS n FROM range(3) t(i)`,
+	} {
+		if _, err := w.db.ExecContext(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, source := range []runner.Source{
+		{Query: "FROM counted"},
+		{Table: "counted"},
+		{Query: "SELECT id, nextval('reads') AS n FROM few"},
+	} {
+		report, err := w.Plan(t.Context(), runner.OutboundPlan{
+			SyncID: "s", Source: source, Identifier: "id", Strategy: connector.StrategyUpsert, Now: time.Now(), Samples: 3,
+			Mappings: []runner.Mapping{{Field: "N", Column: "n"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, s := range report.Samples {
+			if want := fmt.Sprint(i*3 + j + 1); s.Values[0] != want || len(report.Samples) != 3 {
+				t.Errorf("source %d: record %d of %d has %s, want %s", i, j, len(report.Samples), s.Values[0], want)
+			}
+		}
+	}
+	report, err := w.Plan(t.Context(), runner.OutboundPlan{
+		SyncID: "s", Source: runner.Source{Table: "few"}, Identifier: "id", Strategy: connector.StrategyUpsert, Now: time.Now(), Samples: 3,
+		Mappings: []runner.Mapping{{Field: "N", Column: "rowid"}, {Field: "Twice", Expression: "rowid * 2"}},
+	})
+	if err != nil || len(report.Samples) != 3 || report.Samples[2].Values[1] != "4" {
+		t.Errorf("a table with a column rowid is planned as %+v, %v", report.Samples, err)
 	}
 }
 

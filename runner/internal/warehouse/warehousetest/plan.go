@@ -83,6 +83,29 @@ func testDuplicateIdentifiers(e *exam) {
 	}
 }
 
+// Records that the state knows are compared with it and not with each other: one that
+// is there twice must be found all the same, and be it beside one that is gone.
+func testKnownDuplicates(e *exam) {
+	e.leads(`'1', 'a', NULL, NULL`, `'2', 'b', NULL, NULL`, `'3', 'c', NULL, NULL`)
+	e.run(e.leadsPlan(connector.StrategyMirror), connector.StatusSucceeded)
+	for name, change := range map[string][]string{
+		"the same again":      {`INSERT INTO leads VALUES ('2', 'b', NULL, NULL)`},
+		"other values":        {`INSERT INTO leads VALUES ('2', 'x', NULL, NULL)`},
+		"another one is gone": {`INSERT INTO leads VALUES ('2', 'b', NULL, NULL)`, `DELETE FROM leads WHERE id = '1'`},
+		"another one is new":  {`INSERT INTO leads VALUES ('2', 'b', NULL, NULL), ('4', 'd', NULL, NULL)`},
+	} {
+		e.sql(append([]string{`CREATE TABLE kept AS FROM leads`}, change...)...)
+		p := e.planError(e.leadsPlan(connector.StrategyMirror), runner.PlanDuplicateIdentifiers)
+		if p.Count != 2 || !slices.Equal(p.Examples, []string{"2"}) {
+			e.Errorf("%s: error has count %d and examples %v, want 2 and 2", name, p.Count, p.Examples)
+		}
+		e.sql(`DELETE FROM leads`, `INSERT INTO leads FROM kept`, `DROP TABLE kept`)
+	}
+	if got := e.run(e.leadsPlan(connector.StrategyMirror), connector.StatusSucceeded); len(got) != 0 {
+		e.Errorf("the source is as it was and %v was sent", sent(got))
+	}
+}
+
 func testPlanErrors(e *exam) {
 	e.leads(`'1', 'x', NULL, NULL`)
 	for name, c := range map[string]struct {

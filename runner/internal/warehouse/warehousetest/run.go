@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 		"plans follow the model":                         testModel,
 		"null identifiers are refused":                   testNullIdentifiers,
 		"duplicate identifiers are refused":              testDuplicateIdentifiers,
+		"a record known is refused when it is twice":     testKnownDuplicates,
 		"a wrong source, identifier or mapping is named": testPlanErrors,
 		"a run is planned once":                          testPlanOnce,
 		"a preview writes nothing":                       testPreview,
