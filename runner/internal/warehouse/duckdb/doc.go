@@ -34,6 +34,9 @@
 //
 // Profiles showed where the time went, and it was never where it was looked for:
 //
+//   - A plan joins identifiers and hashes with the record state, once and in full, and
+//     keeps what is to be done; values are read for what is sent. With values in the
+//     join ten million records took twice the time.
 //   - One thread instead of two: the slices of a run are too small for two, and
 //     the thread that waits spins. A third less CPU time.
 //   - DuckDB's own 16 MB of log before a checkpoint instead of 4 MB: a checkpoint
@@ -41,6 +44,9 @@
 //     CPU time of settling.
 //   - A decimal is read as 64 bits where its digits fit, and never written back to
 //     compare: 128 bits cost up to 14 µs a value. A third of an inbound run.
+//   - Identifiers and the outbox say how they are compressed. DuckDB would try each
+//     compression on them, which took a sixth of a plan and a tenth of a finish.
+//   - A run that goes on passes what has an outcome in windows that grow.
 //   - Finishing joins each slice with the whole record state: 100,000 records at a
 //     time keep the joins few, and the memory bounded.
 //   - The newest row of a key is found by its number, not by a window, which would

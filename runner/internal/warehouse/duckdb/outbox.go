@@ -86,6 +86,8 @@ func (r *reader) run(ctx context.Context) error {
 		}
 		if r.readRows > 0 {
 			rows = int64(max(1, min(windowRows, windowBytes/max(1, r.readBytes/r.readRows))))
+		} else {
+			rows = min(2*rows, windowRows) // nothing was wanted yet, as of a run that goes on
 		}
 	}
 	return r.flush()

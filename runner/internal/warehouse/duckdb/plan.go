@@ -347,9 +347,10 @@ func (p *planner) fill(ctx context.Context, data planData) error {
 // outbox writes the outbox.
 func (p *planner) outbox(ctx context.Context, data planData) error {
 	var ddl strings.Builder
-	fmt.Fprintf(&ddl, "CREATE TABLE %s (seq BIGINT, identifier VARCHAR, app_identifier VARCHAR, action VARCHAR, reason VARCHAR, removed BOOLEAN, hash UHUGEINT", data.Outbox)
+	const text, number = "VARCHAR USING COMPRESSION fsst", "UHUGEINT USING COMPRESSION uncompressed"
+	fmt.Fprintf(&ddl, "CREATE TABLE %s (seq BIGINT, identifier %s, app_identifier %s, action VARCHAR, reason VARCHAR, removed BOOLEAN, hash %s", data.Outbox, text, text, number)
 	for i := range data.Columns {
-		fmt.Fprintf(&ddl, ", c%d VARCHAR", i)
+		fmt.Fprintf(&ddl, ", c%d %s", i, text)
 	}
 	ddl.WriteString(")")
 	if _, err := p.exec(ctx, ddl.String()); err != nil {

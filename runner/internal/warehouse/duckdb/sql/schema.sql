@@ -11,16 +11,17 @@ CREATE TABLE IF NOT EXISTS sluice.outboxes (
 );
 
 -- Outcomes of runs under way. A later line for the same record replaces an
--- earlier one; ord tells which is later.
+-- earlier one; ord tells which is later. Compression is said where DuckDB would try
+-- all it has and end with none, or with fsst.
 CREATE TABLE IF NOT EXISTS sluice.outcome_pending (
     sync_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
     ord BIGINT NOT NULL,
     seq BIGINT NOT NULL,
-    identifier VARCHAR NOT NULL,
+    identifier VARCHAR NOT NULL USING COMPRESSION uncompressed,
     action VARCHAR NOT NULL,
     status VARCHAR NOT NULL,
-    app_identifier VARCHAR,
+    app_identifier VARCHAR USING COMPRESSION uncompressed,
     class VARCHAR,
     code VARCHAR,
     field VARCHAR,
@@ -35,10 +36,10 @@ CREATE TABLE IF NOT EXISTS sluice.outcome_log (
     sync_id VARCHAR NOT NULL,
     run_id VARCHAR NOT NULL,
     seq BIGINT NOT NULL,
-    identifier VARCHAR NOT NULL,
+    identifier VARCHAR NOT NULL USING COMPRESSION fsst,
     action VARCHAR NOT NULL,
     status VARCHAR NOT NULL,
-    app_identifier VARCHAR,
+    app_identifier VARCHAR USING COMPRESSION fsst,
     class VARCHAR,
     code VARCHAR,
     field VARCHAR,
