@@ -65,6 +65,7 @@ type reading struct {
 	begun  []connector.Column
 	chosen []string // the fields selected by name; empty for all
 	sent   bool     // rows of the present page were sent
+	next   *nextPage
 	done   int64
 }
 
@@ -74,6 +75,7 @@ func (r *streamReader) read(ctx context.Context, selection connector.StreamSelec
 	if err != nil {
 		return "", err
 	}
+	defer g.drop()
 	upTo := r.session.clock.present(out.Sync().StartedAt)
 	full := selection.Mode == connector.ReadFullRefresh
 	since := g.state.Cursor
@@ -241,7 +243,11 @@ func (g *reading) pages(ctx context.Context) error {
 		if !g.state.Open.next(job) {
 			return nil // the caller's state says that the window is read
 		}
+		g.ahead(ctx)
 		if err := g.checkpoint(ctx); err != nil {
+			if connector.ClassOf(err) == connector.ClassCancelled {
+				g.keep(ctx)
+			}
 			return err
 		}
 	}
@@ -321,8 +327,7 @@ func (g *reading) waitOut(ctx context.Context, refused error) error {
 func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 	o := g.state.Open
 	if o.Job == "" {
-		spec := crm.BulkReadJobSpec{Module: g.module.APIName, Fields: fieldNames(g.fields), Criteria: o.criteria(), Page: o.Page, PageToken: o.Token}
-		id, err := g.session.client.CreateBulkRead(ctx, spec)
+		id, err := g.create(ctx)
 		if err != nil && g.leaveOut(err) {
 			return g.attempt(ctx)
 		}
@@ -335,15 +340,17 @@ func (g *reading) attempt(ctx context.Context) (crm.BulkReadJob, error) {
 			return crm.BulkReadJob{}, err
 		}
 	}
-	job, err := g.await(ctx, o.Job)
-	if err != nil {
-		return job, err
-	}
-	rows, err := g.session.client.OpenBulkRead(ctx, job)
+	job, rows, err := g.result(ctx, o.Job)
 	if err != nil {
 		return job, err
 	}
 	return job, errors.Join(g.rows(ctx, job, rows), rows.Close())
+}
+
+// spec describes the job of the page that the state names.
+func (g *reading) spec() crm.BulkReadJobSpec {
+	o := g.state.Open
+	return crm.BulkReadJobSpec{Module: g.module.APIName, Fields: fieldNames(g.fields), Criteria: o.criteria(), Page: o.Page, PageToken: o.Token}
 }
 
 // leaveOut takes a field out of a read of all fields that Zoho lists and yet
@@ -381,8 +388,8 @@ func isUnfinished(err error) bool {
 	return ok && e.Code == "JOB_UNFINISHED"
 }
 
-// await polls a job to its end.
-func (g *reading) await(ctx context.Context, id string) (job crm.BulkReadJob, err error) {
+// await polls a job to its end; say is told of each wait.
+func (g *reading) await(ctx context.Context, id string, say func(until time.Time)) (job crm.BulkReadJob, err error) {
 	err = g.session.poll(ctx, g.out.Sync().Deadline, g.pollEvery, func() (bool, error) {
 		j, err := g.session.client.BulkRead(ctx, id)
 		if err != nil {
@@ -390,9 +397,7 @@ func (g *reading) await(ctx context.Context, id string) (job crm.BulkReadJob, er
 		}
 		job = j
 		return j.State.Ended(), nil
-	}, func(until time.Time) {
-		g.out.Progress("polling bulk read job "+id, connector.WaitingApp, until, g.done, 0)
-	})
+	}, say)
 	if err == nil && job.State == crm.JobFailed {
 		err = &jobFailure{job.Failure}
 	}
