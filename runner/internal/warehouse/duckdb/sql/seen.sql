@@ -1,4 +1,6 @@
--- Every row of the source: its identifier, and the hash of its mapped values.
+-- Every row of the source: its identifier, and the hash of its mapped values. The
+-- mappings hold SQL of the user's; this is run as exactly one statement, so that the
+-- same text is no more than a query wherever else it stands.
 CREATE TEMP TABLE sluice_seen AS
 SELECT identifier, {{template "hash" .}} AS hash
 FROM ({{template "texts" .}})
